@@ -1,0 +1,62 @@
+// A Flow is one transfer being counted: an HTTP exchange, a WebSocket, a channel's segment, a proxied connection.
+// Whoever moves the bytes adds to `up` and `down`; the ledger turns that into batches. Pure: no I/O, no clock.
+
+/** What carries the bytes: on the edge http, ws and hls; on the relay SOCKS, HTTP CONNECT and plain HTTP proxying. */
+export const FLOW_KINDS = ["http", "ws", "hls", "socks", "connect", "proxy"] as const;
+export type FlowKind = (typeof FLOW_KINDS)[number];
+
+/**
+ * Why a flow ended. `done`: whole; `aborted`: the client left; `failed`: the far side broke; `idle`: nothing moved for
+ * too long; `closed`: by order or at shutdown.
+ */
+export const CLOSE_REASONS = ["done", "aborted", "failed", "idle", "closed"] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+/** What is known when a flow begins. */
+export interface FlowInit {
+  kind: FlowKind;
+  /** The host, channel or inbound that serves it; counters are kept per service. */
+  service: string;
+  /** The client's IP address. */
+  client: string;
+  /** Where the bytes go, without credentials or query. */
+  target: string;
+  /** The authenticated user, or "". */
+  user: string;
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+}
+
+export interface Flow extends Readonly<FlowInit> {
+  readonly id: string;
+  /** Body bytes from the client towards the target. */
+  up: number;
+  /** Body bytes from the target towards the client. */
+  down: number;
+}
+
+/** A flow as it appears in batches, snapshots and connection events. */
+export interface FlowRecord {
+  id: string;
+  kind: FlowKind;
+  service: string;
+  client: string;
+  target: string;
+  user: string;
+  /** Milliseconds since the epoch. */
+  started_at: number;
+  up: number;
+  down: number;
+}
+
+/** A flow that has ended. */
+export interface ClosedFlowRecord extends FlowRecord {
+  /** Milliseconds since the epoch. */
+  ended_at: number;
+  reason: CloseReason;
+}
+
+export function toFlowRecord(flow: Flow): FlowRecord {
+  const { id, kind, service, client, target, user, startedAt, up, down } = flow;
+  return { id, kind, service, client, target, user, started_at: startedAt, up, down };
+}

@@ -1,0 +1,62 @@
+// The messages of the stats WebSocket, as dashboards read them. Types only; built by the stats object.
+
+import type { Counters } from "./counters.ts";
+import type { ClosedFlowRecord, FlowKind, FlowRecord } from "./flow.ts";
+import type { SeriesPoint } from "./series.ts";
+
+/** Per second, over the last whole step of the series. */
+export interface Rates {
+  up: number;
+  down: number;
+  requests: number;
+}
+
+export interface ServiceSnapshot extends Counters {
+  service: string;
+  kind: FlowKind;
+  active: number;
+  up_rate: number;
+  down_rate: number;
+}
+
+/** A relay's control link. */
+export interface LinkSnapshot {
+  name: string;
+  connected: boolean;
+  /** When the link came up or went down: milliseconds since the epoch. */
+  since: number;
+  version: string;
+  /** Its listeners, as `kind address`. */
+  inbounds: string[];
+}
+
+export interface Snapshot {
+  type: "snapshot";
+  /** Milliseconds since the epoch, by the stats object. */
+  at: number;
+  /** When counting began. */
+  since: number;
+  totals: Counters;
+  rates: Rates;
+  active: number;
+  services: ServiceSnapshot[];
+  /** The longest-lived active connections up to a bound; `active` counts all. */
+  connections: FlowRecord[];
+  links: LinkSnapshot[];
+  /** Sources that fell silent with work open: their last second may be missing from the totals. */
+  lost_sources: number;
+  series: { step_ms: number; points: SeriesPoint[] };
+}
+
+export interface ConnectionOpened {
+  type: "connection_opened";
+  connection: FlowRecord;
+}
+
+export interface ConnectionClosed {
+  type: "connection_closed";
+  connection: ClosedFlowRecord;
+}
+
+/** Everything that the stats WebSocket sends. */
+export type StatsMessage = Snapshot | ConnectionOpened | ConnectionClosed;
