@@ -24,12 +24,12 @@ function parseWithUnit(text: string, units: Readonly<Record<string, number>>): n
 }
 
 /** Milliseconds of a duration such as "10s", or undefined. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   return parseWithUnit(text, DURATION_UNITS_MS);
 }
 
 /** Bytes of a size such as "64MiB", or undefined. */
-export function parseSize(text: string): number | undefined {
+function parseSize(text: string): number | undefined {
   return parseWithUnit(text, SIZE_UNITS_BYTES);
 }
 
@@ -97,15 +97,15 @@ export function oneOf<const T extends readonly string[]>(options: T) {
   return v.pipe(v.picklist(options, legal), v.metadata({ legal }));
 }
 
+/** Whether `value` is an absolute http: or https: URL without fragment. */
+export function isHttpUrl(value: string): boolean {
+  return value.length <= 2_048 && /^https?:\/\/[^#\s]+$/i.test(value) && URL.canParse(value);
+}
+
 /** An absolute http: or https: URL without fragment. */
 export function httpUrl() {
   const legal = "an absolute http:// or https:// URL without a fragment";
-  return v.pipe(
-    v.string(legal),
-    v.maxLength(2_048, legal),
-    v.check((value) => /^https?:\/\//i.test(value) && URL.canParse(value) && !value.includes("#"), legal),
-    v.metadata({ legal }),
-  );
+  return v.pipe(v.string(legal), v.check(isHttpUrl, legal), v.metadata({ legal }));
 }
 
 /** `host:port` with a literal address or name; IPv6 in brackets. */
@@ -121,12 +121,45 @@ export function listenAddress() {
   );
 }
 
-/** A secret: "env:NAME" is read from the environment when the file is used; other forms are listed by the field. */
-export function secret(regex: RegExp, forms: string) {
+/** What stands in place of a secret wherever a document is shown; never a legal secret itself. */
+export const MASK = "***";
+
+/**
+ * What becomes of a secret at the edge: `verifier` is kept as "sha256:HEX", `sealed` as "sealed:…" under the root key,
+ * `local` never leaves the machine whose file it stands in.
+ */
+export type SecretKind = "verifier" | "sealed" | "local";
+
+const KEPT_FORMS = {
+  verifier: { prefix: "sha256:", form: /^sha256:[0-9a-f]{64}$/ },
+  sealed: { prefix: "sealed:", form: /^sealed:[A-Za-z0-9_-]{38,20000}$/ },
+  local: { prefix: "sha256:", form: undefined },
+} as const;
+
+/** Whether `value` names an environment variable: "env:NAME". */
+export function isEnvReference(value: string): boolean {
+  return /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(value);
+}
+
+/** Whether `value` is already in the form the edge keeps for this kind of secret. */
+export function isKeptSecret(value: string, kind: SecretKind): boolean {
+  return KEPT_FORMS[kind].form?.test(value) ?? false;
+}
+
+/**
+ * A secret: "env:NAME", which is read from the environment when the file is used, the form the edge keeps, or plain text
+ * that passes `isPlain`; `forms` says in words what plain text is legal.
+ */
+export function secret(kind: SecretKind, isPlain: (value: string) => boolean, forms: string) {
   const legal = `"env:NAME" or ${forms}`;
   return v.pipe(
     v.string(legal),
-    v.regex(new RegExp(`^env:[A-Za-z_][A-Za-z0-9_]*$|${regex.source}`), legal),
-    v.metadata({ legal, secret: true }),
+    v.check((value) => {
+      if (isEnvReference(value) || isKeptSecret(value, kind)) return true;
+      const reserved =
+        value === MASK || value.startsWith("env:") || value.startsWith(KEPT_FORMS[kind].prefix);
+      return !reserved && isPlain(value);
+    }, legal),
+    v.metadata({ legal, secret: kind }),
   );
 }

@@ -7,6 +7,7 @@ import {
   flag,
   httpUrl,
   integer,
+  isHttpUrl,
   listenAddress,
   oneOf,
   pattern,
@@ -16,12 +17,27 @@ import {
 } from "./fields.ts";
 
 const NAME = pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, "1 to 63 letters, digits, - or _");
-const TOKEN = secret(/^sha256:[0-9a-f]{64}$|^[!-~]{16,512}$/, "16 to 512 printable characters");
+const TOKEN_FORMS = "16 to 512 printable ASCII characters without spaces";
+const TOKEN = secret("verifier", isToken, TOKEN_FORMS);
 const HOST_PATTERN = pattern(
   /^(\*\.)?[^\s*/:?#@[\]\\]{1,253}$/,
   'a host name without port, as in "app.example.com" or "*.example.com"',
 );
 const HEADER_NAME = pattern(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, "a header name");
+
+function isToken(value: string): boolean {
+  return /^[!-~]{16,512}$/.test(value);
+}
+
+/** Text that can stand in a header: no control characters but the tab. */
+function isHeaderValue(value: string): boolean {
+  return /^[\t -~\u0080-\uffff]{0,4000}$/.test(value);
+}
+
+/** Costs are bounded (1 to 128 MiB of memory): a mistyped one would stop the relay at the first login. */
+function isPasswordHash(value: string): boolean {
+  return /^scrypt:1[0-7]:[1-8]:[1-8]:[A-Za-z0-9_-]{22,64}:[A-Za-z0-9_-]{43}$/.test(value);
+}
 
 /** A documented key with a default: absent means `fallback`, written as it would stand in the file. */
 function optional<T extends v.GenericSchema>(schema: T, fallback: v.InferInput<T>, doc: string) {
@@ -126,7 +142,8 @@ const Host = v.strictObject({
   websocket: optional(HostWebSocket, {}, "WebSocket passthrough."),
 });
 
-const Channel = v.strictObject({
+/** One channel, stored and loaded as a record of its own. */
+export const ChannelSchema = v.strictObject({
   id: required(
     pattern(/^ch_[A-Za-z0-9_-]{1,60}$/, "ch_ and 1 to 60 letters, digits, - or _"),
     "The channel's address is /proxy/ID/stream.m3u8.",
@@ -137,20 +154,18 @@ const Channel = v.strictObject({
   tvg_id: optional(text(200), "", "Id in the programme guide."),
   sources: required(
     v.pipe(
-      v.array(
-        secret(
-          /^https?:\/\/[^#\s]{1,2000}$|^sealed:[A-Za-z0-9_-]{1,4000}$/,
-          "an http:// or https:// playlist URL",
-        ),
-        "a list of one URL",
-      ),
+      v.array(secret("sealed", isHttpUrl, "an http:// or https:// playlist URL"), "a list of one URL"),
       v.length(1, "one entry"),
       v.metadata({ legal: "one entry" }),
     ),
     "The origin's playlist.",
   ),
   headers: optional(
-    v.record(HEADER_NAME, secret(/^[\t -~\u0080-\uffff]{0,4000}$/, "a header value")),
+    v.pipe(
+      v.record(HEADER_NAME, secret("sealed", isHeaderValue, "a header value")),
+      v.maxEntries(50, "at most 50 headers"),
+      v.metadata({ legal: "at most 50 headers" }),
+    ),
     {},
     "Request headers sent to the origin, such as User-Agent and Referer.",
   ),
@@ -174,10 +189,7 @@ const User = v.strictObject({
     "User name of SOCKS5 and of HTTP Basic.",
   ),
   password: required(
-    secret(
-      /^scrypt:[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}:[A-Za-z0-9_-]{22,64}:[A-Za-z0-9_-]{43}$/,
-      '"scrypt:…" as "causeway hash" prints it',
-    ),
+    secret("local", isPasswordHash, '"scrypt:…" as "causeway hash" prints it'),
     "The password's hash.",
   ),
 });
@@ -195,7 +207,7 @@ const Relay = v.strictObject({
     pattern(/^wss?:\/\/[^\s/?#]{1,300}\/?$/, 'ws:// or wss:// and a host, as in "wss://edge.example.com"'),
     "Edge of the control link; plain ws:// to loopback only. Absent: no link.",
   ),
-  edge_token: absent(TOKEN, "Token of the control link; needed with edge."),
+  edge_token: absent(secret("local", isToken, TOKEN_FORMS), "Token of the control link; needed with edge."),
   idle_timeout: optional(
     duration("1s", "24h"),
     "10m",
@@ -210,7 +222,7 @@ const Relay = v.strictObject({
 export const ConfigSchema = v.strictObject({
   edge: optional(Edge, {}, "The edge as a whole."),
   hosts: list(Host, 10_000, "Reverse proxy, by Host."),
-  channels: list(Channel, 10_000, "HLS channels."),
+  channels: list(ChannelSchema, 10_000, "HLS channels."),
   relays: list(RelayLink, 100, "What the edge knows of relays."),
   relay: absent(Relay, "The relay that reads this file; never sent to the edge."),
 });

@@ -1,0 +1,165 @@
+// The document as the edge keeps it: the raw file without [relay], tokens as verifiers, other secrets sealed. Also its
+// index for isolates and its masked form for showing. Pure; cryptography and environment come in as functions.
+
+import { isEnvReference, isKeptSecret, MASK, type SecretKind } from "./fields.ts";
+import { type Field, fieldBelow, formatPath, isTable, type Path, ROOT_FIELD } from "./inspect.ts";
+import { type Problem, showValue } from "./problem.ts";
+import type { ChannelConfig, Config, EdgeTokenConfig, HostConfig, RelayLinkConfig } from "./schema.ts";
+
+/** A raw document: what TOML or JSON gave. */
+export type RawDocument = Readonly<Record<string, unknown>>;
+
+/** What an isolate knows of a channel without loading its record. */
+export type ChannelSummary = Pick<ChannelConfig, "id" | "name" | "group" | "tvg_id"> & {
+  readonly logo?: string;
+};
+
+/** What every isolate loads: everything but the channels' records. */
+export interface Index {
+  readonly hosts: HostConfig[];
+  readonly channel_hosts: string[];
+  readonly tokens: EdgeTokenConfig[];
+  readonly relays: RelayLinkConfig[];
+  readonly channels: ChannelSummary[];
+}
+
+export interface EdgeDocumentOptions {
+  /** The value of an environment variable; undefined when it is not set. */
+  resolveEnv(name: string): string | undefined;
+  /** What is legal instead of a variable that is not set; absent: "a variable that is set". */
+  readonly unresolved?: string;
+  /** Seals a plain secret as "sealed:…". */
+  sealSecret(text: string): Promise<string>;
+  /** Makes a token's verifier, "sha256:HEX". */
+  tokenVerifier(token: string): Promise<string>;
+  /** Whether a secret that came sealed can be opened; absent: taken as it is. */
+  canOpen?(sealed: string): Promise<boolean>;
+}
+
+export type EdgeDocumentResult =
+  | { readonly ok: true; readonly document: RawDocument }
+  | { readonly ok: false; readonly problems: Problem[] };
+
+/**
+ * Makes the document that is pushed. Expects one that `parseConfig` accepts; what "env:NAME" stands for is read and
+ * checked here, and every variable that is missing is reported at once.
+ */
+export async function toEdgeDocument(
+  raw: RawDocument,
+  options: EdgeDocumentOptions,
+): Promise<EdgeDocumentResult> {
+  const { relay: _, ...sent } = raw;
+  const problems: Problem[] = [];
+  const document = await replaceSecrets(sent, ROOT_FIELD, [], async (text, kind, path, field) => {
+    const plain = resolveText(text, path, field, options, problems);
+    return plain === undefined ? text : keep(plain, kind, path, options, problems);
+  });
+  return problems.length === 0 ? { ok: true, document: document as RawDocument } : { ok: false, problems };
+}
+
+/** What "env:NAME" stands for must be legal in its place; a second reference is not. Other texts are taken as they are. */
+function resolveText(
+  text: string,
+  path: Path,
+  field: Field,
+  options: Pick<EdgeDocumentOptions, "resolveEnv" | "unresolved">,
+  problems: Problem[],
+): string | undefined {
+  if (!isEnvReference(text)) return text;
+  const plain = options.resolveEnv(text.slice("env:".length));
+  if (plain !== undefined && !isEnvReference(plain) && field.accepts(plain)) return plain;
+  const legal =
+    plain === undefined
+      ? (options.unresolved ?? "a variable that is set")
+      : `a variable that holds ${field.legal}`;
+  problems.push({ path: formatPath(path), value: showValue(text, field.secret), legal });
+  return undefined;
+}
+
+async function keep(
+  plain: string,
+  kind: SecretKind,
+  path: Path,
+  options: EdgeDocumentOptions,
+  problems: Problem[],
+): Promise<string> {
+  if (!isKeptSecret(plain, kind)) {
+    return kind === "verifier" ? options.tokenVerifier(plain) : options.sealSecret(plain);
+  }
+  if (kind === "sealed" && options.canOpen !== undefined && !(await options.canOpen(plain))) {
+    problems.push({
+      path: formatPath(path),
+      value: MASK,
+      legal: "a secret sealed under this edge's root key",
+    });
+  }
+  return plain;
+}
+
+type ReplaceSecret = (text: string, kind: SecretKind, path: Path, field: Field) => string | Promise<string>;
+
+async function replaceSecrets(
+  raw: unknown,
+  field: Field,
+  path: Path,
+  replace: ReplaceSecret,
+): Promise<unknown> {
+  if (typeof raw === "string") {
+    return field.secret === undefined ? raw : replace(raw, field.secret, path, field);
+  }
+  if (Array.isArray(raw)) {
+    const items: unknown[] = [];
+    for (const [index, item] of raw.entries()) {
+      const below = fieldBelow(field, index);
+      items.push(below === undefined ? item : await replaceSecrets(item, below, [...path, index], replace));
+    }
+    return items;
+  }
+  if (!isTable(raw)) return raw;
+  const entries: [string, unknown][] = [];
+  for (const [key, value] of Object.entries(raw)) {
+    const below = fieldBelow(field, key);
+    entries.push([
+      key,
+      below === undefined ? value : await replaceSecrets(value, below, [...path, key], replace),
+    ]);
+  }
+  return Object.fromEntries(entries);
+}
+
+/** A document for showing: every secret is MASK, whatever form it has. */
+export function maskDocument(document: RawDocument): Promise<RawDocument> {
+  return replaceSecrets(document, ROOT_FIELD, [], () => MASK) as Promise<RawDocument>;
+}
+
+/** Replaces the secrets of a part of a document, such as [relay], by what "env:NAME" stands for. */
+export async function resolveSecrets(
+  part: unknown,
+  field: Field,
+  path: Path,
+  resolveEnv: EdgeDocumentOptions["resolveEnv"],
+): Promise<{ part: unknown; problems: Problem[] }> {
+  const problems: Problem[] = [];
+  const resolved = await replaceSecrets(
+    part,
+    field,
+    path,
+    (text, _, at, below) => resolveText(text, at, below, { resolveEnv }, problems) ?? text,
+  );
+  return { part: resolved, problems };
+}
+
+/** The index of a parsed document. */
+export function indexOf(config: Config): Index {
+  return {
+    hosts: config.hosts,
+    channel_hosts: config.edge.channel_hosts,
+    tokens: config.edge.tokens,
+    relays: config.relays,
+    channels: config.channels.map(summaryOf),
+  };
+}
+
+function summaryOf({ id, name, group, logo, tvg_id }: ChannelConfig): ChannelSummary {
+  return { id, name, group, tvg_id, ...(logo === undefined ? {} : { logo }) };
+}
