@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { setForwarded } from "../../../shared/http/forwarded.ts";
+import { contentLength, hasHopByHop, stripHopByHop } from "../../../shared/http/headers.ts";
+import { isReplayable } from "../../../shared/http/replayable.ts";
+import { utf8Length } from "../../../shared/http/utf8-length.ts";
+
+describe("stripHopByHop", () => {
+  it("removes what Connection lists, whatever the case, and what only proxies use", () => {
+    const headers = new Headers({
+      Connection: "keep-alive, X-Private , x-OTHER, bad name,,\u00e9",
+      "X-Private": "1",
+      "x-other": "2",
+      "Keep-Alive": "timeout=5",
+      "Proxy-Authorization": "Basic eA==",
+      "Proxy-Connection": "keep-alive",
+      Authorization: "Bearer x",
+    });
+    stripHopByHop(headers);
+    expect([...headers.keys()]).toEqual(["authorization", "connection"]);
+  });
+
+  it("leaves a Connection that names no field, which the runtime consumes", () => {
+    const headers = new Headers({ Connection: "Keep-Alive", "Keep-Alive": "timeout=5" });
+    stripHopByHop(headers);
+    expect([...headers.keys()]).toEqual(["connection", "keep-alive"]);
+  });
+});
+
+describe("hasHopByHop", () => {
+  it("tells whether there is anything to strip", () => {
+    const has = (init: HeadersInit) => hasHopByHop(new Headers(init));
+    expect([has({}), has({ Connection: "close" }), has({ "X-A": "1" })]).toEqual([false, false, false]);
+    expect([has({ Connection: "close, X-A" }), has({ "Proxy-Connection": "close" })]).toEqual([true, true]);
+  });
+});
+
+describe("contentLength", () => {
+  it("reads a decimal number and nothing else", () => {
+    const read = (value: string) => contentLength(new Headers({ "Content-Length": value }));
+    expect([read("0"), read("104857600")]).toEqual([0, 104_857_600]);
+    expect([read("-1"), read("1e3"), read("5, 5"), read("0x10"), contentLength(new Headers())]).toEqual(
+      Array(5).fill(undefined),
+    );
+  });
+});
+
+describe("setForwarded", () => {
+  it("replaces whatever the client claims about itself", () => {
+    const headers = new Headers({
+      "X-Forwarded-For": "9.9.9.9",
+      "X-Forwarded-Host": "evil.test",
+      "X-Forwarded-Proto": "https",
+      Forwarded: "for=9.9.9.9",
+      "X-Real-IP": "9.9.9.9",
+      "CF-Connecting-IP": "9.9.9.9",
+    });
+    setForwarded(headers, { clientIp: "192.0.2.1", host: "app.test:8787", scheme: "http" });
+    expect([...headers]).toEqual([
+      ["x-forwarded-for", "192.0.2.1"],
+      ["x-forwarded-host", "app.test:8787"],
+      ["x-forwarded-proto", "http"],
+    ]);
+  });
+});
+
+describe("isReplayable", () => {
+  it("allows idempotent methods without a body", () => {
+    expect(
+      ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].map((method) => isReplayable(method, false)),
+    ).not.toContain(false);
+  });
+
+  it("refuses other methods and every body", () => {
+    expect([
+      isReplayable("POST", false),
+      isReplayable("PATCH", false),
+      isReplayable("PUT", true),
+    ]).not.toContain(true);
+  });
+});
+
+describe("utf8Length", () => {
+  it("counts what an encoder writes", () => {
+    for (const text of ["", "abc", "é", "€", "😀", "a😀é€", "\ud83d", "\ude00x", "\ud83d\ud83d\ude00"])
+      expect([text, utf8Length(text)]).toEqual([text, new TextEncoder().encode(text).length]);
+  });
+});
