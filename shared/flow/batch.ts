@@ -52,6 +52,8 @@ export const BatchSchema = v.object({
   seq: v.pipe(count, v.minValue(1)),
   /** When it was sealed: milliseconds since the epoch, by the source's clock. */
   sealed_at: count,
+  /** The deltas were counted within this many milliseconds before that. */
+  covered_ms: count,
   /** Deltas since the previous batch. A service that is absent has no open flows at this source. */
   services: v.pipe(v.array(ServiceDeltaSchema), v.maxLength(FLOW_LIMITS.SERVICES_MAX + FLOW_KINDS.length)),
   /** Active flows, all of them up to the bound: the list replaces the source's previous one. */

@@ -33,7 +33,8 @@ class TrackedFlow implements Flow {
   /** Listed flows were announced by an `opened` event and get a `closed` one. */
   listed = false;
   open = true;
-  readonly id: string;
+  readonly source: string;
+  readonly number: number;
   readonly account: Account;
   readonly kind: FlowKind;
   readonly service: string;
@@ -42,8 +43,9 @@ class TrackedFlow implements Flow {
   readonly user: string;
   readonly startedAt: number;
 
-  constructor(id: string, account: Account, init: FlowInit) {
-    this.id = id;
+  constructor(source: string, number: number, account: Account, init: FlowInit) {
+    this.source = source;
+    this.number = number;
     this.account = account;
     this.kind = init.kind;
     this.service = account.service;
@@ -53,12 +55,19 @@ class TrackedFlow implements Flow {
     this.startedAt = init.startedAt;
   }
 
-  /** Moves what was counted since the last seal into the account. */
-  settle(): void {
+  /** Made when asked for: most flows end before anyone lists them. */
+  get id(): string {
+    return `${this.source}-${this.number}`;
+  }
+
+  /** Moves what was counted since the last seal into the account; true if anything was. */
+  settle(): boolean {
+    if (this.up === this.sealedUp && this.down === this.sealedDown) return false;
     this.account.delta.up += this.up - this.sealedUp;
     this.account.delta.down += this.down - this.sealedDown;
     this.sealedUp = this.up;
     this.sealedDown = this.down;
+    return true;
   }
 }
 
@@ -78,6 +87,11 @@ export class Ledger {
   #eventsDropped = 0;
   #nextFlow = 1;
   #seq = 0;
+  #sealedAt = 0;
+  /** When flows were last looked at for what they moved. */
+  #settledAt = 0;
+  /** Nothing in the next batch happened before this; undefined: within the last interval. */
+  #countedFrom: number | undefined;
   #pending: Batch | undefined;
   #dirty = false;
 
@@ -102,13 +116,15 @@ export class Ledger {
     return account;
   }
 
+  /** Begins a flow. What is added to its `up` and `down` counts until it is closed. */
   open(init: FlowInit): Flow {
     const account = this.#account(init.service, init.kind);
-    const flow = new TrackedFlow(`${this.#options.source}-${this.#nextFlow++}`, account, init);
+    const flow = new TrackedFlow(this.#options.source, this.#nextFlow++, account, init);
     account.delta.requests++;
     account.active++;
     this.#open.add(flow);
     this.#dirty = true;
+    this.#countedFrom ??= init.startedAt;
     if (init.kind !== "http" && init.kind !== "hls") this.#list(flow);
     return flow;
   }
@@ -144,18 +160,29 @@ export class Ledger {
     return this.#dirty || this.#pending !== undefined || this.#open.size > 0;
   }
 
-  /** The batch to send now: the unacknowledged one again, or a new one; undefined when there is nothing to say. */
+  /** Makes the next `seal` yield a batch although nothing happened: the other side may have forgotten the open flows. */
+  refresh(): void {
+    this.#dirty ||= this.#open.size > 0;
+  }
+
+  /**
+   * The batch to send now: the unacknowledged one again, or a new one; undefined when there is nothing to say. Flows
+   * that are open but idle are said at each heartbeat only. `last` always yields a batch, though if one is under way,
+   * it is that one, without its `last` set.
+   */
   seal(now: number, last = false): Batch | undefined {
     if (this.#pending) return this.#pending;
-    if (!this.unreported && !last) return undefined;
-    for (const flow of this.#open) {
-      flow.settle();
-      if (!flow.listed && now - flow.startedAt >= FLOW_LIMITS.LIST_HTTP_AFTER_MS) this.#list(flow);
-    }
+    this.#settleAll(now);
+    const heartbeat = this.#open.size > 0 && now - this.#sealedAt >= FLOW_LIMITS.HEARTBEAT_MS;
+    if (!this.#dirty && !heartbeat && !last) return undefined;
+    this.#sealedAt = now;
+    const countedFrom = this.#countedFrom ?? now - FLOW_LIMITS.FLUSH_INTERVAL_MS;
+    this.#countedFrom = undefined;
     this.#pending = {
       ...this.#options,
       seq: ++this.#seq,
       sealed_at: now,
+      covered_ms: Math.max(0, now - countedFrom),
       services: this.#takeServices(),
       active: this.#activeRecords(),
       opened: this.#opened,
@@ -173,6 +200,19 @@ export class Ledger {
   /** Batch `seq` is durable. An acknowledgement of any other batch is ignored. */
   acknowledge(seq: number): void {
     if (this.#pending?.seq === seq) this.#pending = undefined;
+  }
+
+  #settleAll(now: number): void {
+    for (const flow of this.#open) {
+      if (flow.settle()) {
+        this.#dirty = true;
+        this.#countedFrom ??= Math.max(this.#settledAt, flow.startedAt);
+      }
+      if (flow.listed || now - flow.startedAt < FLOW_LIMITS.LIST_HTTP_AFTER_MS) continue;
+      this.#list(flow);
+      this.#dirty = true;
+    }
+    this.#settledAt = now;
   }
 
   #list(flow: TrackedFlow): void {

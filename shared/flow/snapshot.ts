@@ -4,7 +4,7 @@ import type { Counters } from "./counters.ts";
 import type { ClosedFlowRecord, FlowKind, FlowRecord } from "./flow.ts";
 import type { SeriesPoint } from "./series.ts";
 
-/** Per second, over the last whole step of the series. */
+/** Per second, over the last whole step of the series: one that all sources have reported. */
 export interface Rates {
   up: number;
   down: number;
@@ -39,6 +39,7 @@ export interface Snapshot {
   totals: Counters;
   rates: Rates;
   active: number;
+  /** Those with open flows first, then the busiest, up to a bound; `totals` covers all. */
   services: ServiceSnapshot[];
   /** The longest-lived active connections up to a bound; `active` counts all. */
   connections: FlowRecord[];
@@ -48,15 +49,14 @@ export interface Snapshot {
   series: { step_ms: number; points: SeriesPoint[] };
 }
 
-export interface ConnectionOpened {
-  type: "connection_opened";
-  connection: FlowRecord;
-}
-
-export interface ConnectionClosed {
-  type: "connection_closed";
-  connection: ClosedFlowRecord;
+/** Connections opened and closed since the last such message, oldest first; bounded, the rest only counted. */
+export interface ConnectionEvents {
+  type: "connections";
+  opened: FlowRecord[];
+  closed: ClosedFlowRecord[];
+  /** Events left out of this message because of a bound. */
+  dropped: number;
 }
 
 /** Everything that the stats WebSocket sends. */
-export type StatsMessage = Snapshot | ConnectionOpened | ConnectionClosed;
+export type StatsMessage = Snapshot | ConnectionEvents;

@@ -1,0 +1,57 @@
+// Messages of the control link between a relay and the edge: JSON, one per WebSocket message. Beside them "ping" is
+// answered by "pong" as bare text, by the platform. Pure: schemas, types and the link's own close codes.
+
+import * as v from "valibot";
+import { FLOW_LIMITS, LINK_LIMITS } from "../limits.ts";
+import { BatchSchema } from "./batch.ts";
+
+const text = v.pipe(v.string(), v.maxLength(FLOW_LIMITS.TEXT_CHARS_MAX));
+
+const HelloSchema = v.object({
+  type: v.literal("hello"),
+  /** The relay's name, the one its token is for. */
+  name: text,
+  version: text,
+  /** Listeners as `kind address`. */
+  inbounds: v.pipe(v.array(text), v.maxLength(LINK_LIMITS.INBOUNDS_MAX)),
+});
+
+/** What a relay sends: a hello first, then batches, each once the one before it is acknowledged. */
+export const RelayMessageSchema = v.variant("type", [
+  HelloSchema,
+  v.object({ type: v.literal("batch"), batch: BatchSchema }),
+]);
+export type RelayMessage = v.InferOutput<typeof RelayMessageSchema>;
+
+/** What the edge sends: a welcome for the hello, and for each batch an acknowledgement once it is durable. */
+export const EdgeMessageSchema = v.variant("type", [
+  v.object({ type: v.literal("welcome") }),
+  v.object({ type: v.literal("ack"), seq: v.pipe(v.number(), v.safeInteger()) }),
+]);
+export type EdgeMessage = v.InferOutput<typeof EdgeMessageSchema>;
+
+/** The subprotocol of Causeway's own WebSockets; the token stands beside it and is never echoed. */
+export const LINK_SUBPROTOCOL = "causeway.v1";
+
+/** Close codes of the link beside the standard ones (RFC 6455 section 7.4.2: 4000-4999 are private). */
+export const LINK_CLOSE = {
+  /** Another link of the same relay took over. */
+  REPLACED: 4001,
+  /** No ping came for too long. */
+  SILENT: 4002,
+} as const;
+
+/** The message in `text`, or undefined when it is not one that `schema` knows; never throws. */
+export function parseLinkMessage<T extends v.GenericSchema>(
+  schema: T,
+  text: string,
+): v.InferOutput<T> | undefined {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const result = v.safeParse(schema, raw);
+  return result.success ? result.output : undefined;
+}
