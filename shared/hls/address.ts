@@ -1,0 +1,102 @@
+// The addresses of a channel's children as clients see them, in both directions, as text. A child either stays relative
+// and untouched, or becomes b/<id>/<tail>, where the id seals its directory and the tail keeps its file name.
+// Pure: sealing is the caller's.
+
+import type { ChildKind } from "./tags.ts";
+
+/** Extensions under which players take a segment, part, map, key or document; FFmpeg refuses segments of others. */
+const MEDIA_EXTENSIONS: ReadonlySet<string> = new Set(
+  (
+    "ts m2ts mts m2t mpg mpeg m4s mp4 m4v m4a m4i cmfv cmfa cmft cmfm mov init aac mp3 mp2 ac3 ec3 eac3 ac4 flac ogg " +
+    "opus wav webm vtt webvtt ttml dfxp srt stpp imsc1 key bin jpg jpeg png webp gif json"
+  ).split(" "),
+);
+const PLAYLIST_EXTENSIONS: ReadonlySet<string> = new Set(["m3u8", "m3u"]);
+
+/** First path segments under a channel that mean something else: its own addresses and, after "t.", access tokens. */
+const RESERVED = /^(?:stream\.m3u8|stream\.ts|b|t\..*)$/;
+/** Characters that neither URL parsing nor playlist syntax gives another meaning. */
+const PLAIN_PATH = /^[A-Za-z0-9_~!$'()*+;=@%.-]+(?:\/[A-Za-z0-9_~!$'()*+;=@%.-]+)*$/;
+/** Dot segments, and encoded separators that some servers decode into them. */
+const UNSAFE_PATH = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|%2f|%5c|%00/i;
+/** A tail that carries an added extension. */
+const ADDED_EXTENSION = /~\.[a-z0-9]+$/;
+
+/** The extension of a path's last segment in lower case, or "". */
+export function extensionOf(path: string): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const dot = name.lastIndexOf(".");
+  return dot < 0 ? "" : name.slice(dot + 1).toLowerCase();
+}
+
+function isPlaylistPath(path: string): boolean {
+  return PLAYLIST_EXTENSIONS.has(extensionOf(path));
+}
+
+/** True for paths that clients may ask for: everything else under an origin's directory is none of their business. */
+function isMediaPath(path: string): boolean {
+  const extension = extensionOf(path);
+  return MEDIA_EXTENSIONS.has(extension) || PLAYLIST_EXTENSIONS.has(extension);
+}
+
+function fitsKind(name: string, kind: ChildKind): boolean {
+  return (kind === "playlist" ? PLAYLIST_EXTENSIONS : MEDIA_EXTENSIONS).has(extensionOf(name));
+}
+
+/**
+ * True when a client that resolves `uri` against the playlist's public address asks for what the origin's own client
+ * would ask for, so that the line may stay as it is.
+ */
+export function staysRelative(uri: string, kind: ChildKind): boolean {
+  if (!PLAIN_PATH.test(uri) || UNSAFE_PATH.test(uri) || ADDED_EXTENSION.test(uri)) return false;
+  const slash = uri.indexOf("/");
+  return !RESERVED.test(slash < 0 ? uri : uri.slice(0, slash)) && fitsKind(uri, kind);
+}
+
+const ADDED: Readonly<Record<ChildKind, string>> = {
+  playlist: "m3u8",
+  segment: "ts",
+  map: "mp4",
+  key: "key",
+  data: "json",
+};
+
+/**
+ * The tail for an origin's file name: the name itself, or with an extension added where players would refuse it.
+ * `fragmented`: segments without extension are fragmented MP4.
+ */
+export function tailOf(name: string, kind: ChildKind, fragmented: boolean): string {
+  if (fitsKind(name, kind) && !ADDED_EXTENSION.test(name)) return name;
+  return `${name}~.${kind === "segment" && fragmented ? "mp4" : ADDED[kind]}`;
+}
+
+/** The origin's path below the sealed directory: `tail` (which may have directories) without an added extension. */
+export function pathOfTail(tail: string): string {
+  return tail.replace(ADDED_EXTENSION, "");
+}
+
+/** What a path under a channel asks for. */
+export type ChildAddress =
+  | { readonly type: "stream" }
+  /** Below the configured source's directory. */
+  | { readonly type: "relative"; readonly path: string; readonly playlist: boolean }
+  /** Below a sealed directory. */
+  | { readonly type: "sealed"; readonly id: string; readonly path: string; readonly playlist: boolean };
+
+/** Reads the undecoded path behind /proxy/ch_X/; undefined when nothing can be there. */
+export function parseAddress(rest: string): ChildAddress | undefined {
+  if (rest === "stream.m3u8") return { type: "stream" };
+  if (UNSAFE_PATH.test(rest) || rest.includes("\\") || !isMediaPath(rest)) return undefined;
+  const playlist = isPlaylistPath(rest);
+  const sealed = /^b\/([A-Za-z0-9_-]+)\/(.+)$/.exec(rest);
+  if (sealed?.[1] !== undefined && sealed[2] !== undefined)
+    return { type: "sealed", id: sealed[1], path: pathOfTail(sealed[2]), playlist };
+  const slash = rest.indexOf("/");
+  if (RESERVED.test(slash < 0 ? rest : rest.slice(0, slash))) return undefined;
+  return { type: "relative", path: rest, playlist };
+}
+
+/** "../" as often as needed to get from the playlist at `rest` up to the channel's own directory. */
+export function upwards(rest: string): string {
+  return "../".repeat(rest.split("/").length - 1);
+}
