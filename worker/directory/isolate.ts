@@ -1,0 +1,128 @@
+// What one isolate knows of the configuration and how it comes by it: the version through the Cache API or the object, the
+// index and the records by version. A class, so that a test can have several isolates in one.
+
+import type { ChannelSummary, Index } from "../../shared/config/document.ts";
+import type {
+  ChannelConfig,
+  EdgeTokenConfig,
+  HostConfig,
+  RelayLinkConfig,
+} from "../../shared/config/schema.ts";
+import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { HostSet, RouteTable } from "../../shared/net/routes.ts";
+import type { Env } from "../env.ts";
+import { sharedCache } from "./cache.ts";
+import { type DirectoryCalls, directoryCalls } from "./calls.ts";
+import { ConfigPoller, type ConfigSource, type Latest } from "./poller.ts";
+import { ChannelRecords, openRecord } from "./records.ts";
+import { secretBox } from "./root-key.ts";
+
+/** One version of the configuration, ready for use. The same object as long as the version is current. */
+export interface ConfigSnapshot {
+  readonly version: number;
+  /** Part of cache keys: rises with every push and rollback, also when versions start again at 1. */
+  readonly epoch: number;
+  readonly routes: RouteTable<HostConfig>;
+  readonly channelHosts: HostSet;
+  readonly tokens: readonly EdgeTokenConfig[];
+  readonly relays: readonly RelayLinkConfig[];
+  readonly channels: readonly ChannelSummary[];
+  /**
+   * A channel's record with its secrets in the clear; undefined for an unknown id.
+   * @throws CausewayError `config_unavailable` when the directory fails and the isolate has no older record
+   */
+  channel(id: string): Promise<ChannelConfig | undefined>;
+}
+
+/** Raise it when the shape of Index or of a record changes: isolates of two releases share one cache for a while. */
+const FORMAT = 1;
+
+/** Where background work of a request is put. */
+export type Waiter = Pick<ExecutionContext, "waitUntil">;
+
+export class IsolateConfig {
+  readonly #poller = new ConfigPoller<ConfigSnapshot>();
+  readonly #records = new ChannelRecords();
+
+  /** @throws CausewayError `config_unavailable` when nothing was pushed yet, or the directory fails and nothing is known */
+  current(env: Env, ctx: Waiter): Promise<ConfigSnapshot> {
+    return this.#poller.current(this.#source(env, ctx), (work) => ctx.waitUntil(work));
+  }
+
+  /** Calls to the directory object; a version stored through them is current here at once. */
+  directory(env: Env): DirectoryCalls {
+    return directoryCalls(env, async () => {
+      await sharedCache(env).remove("version");
+      this.#poller.expire();
+    });
+  }
+
+  #source(env: Env, ctx: Waiter): ConfigSource<ConfigSnapshot> {
+    return {
+      latest: () => this.#latest(env, ctx),
+      load: (latest) => this.#load(env, ctx, latest),
+    };
+  }
+
+  async #latest(env: Env, ctx: Waiter): Promise<Latest> {
+    const cache = sharedCache(env);
+    const cached = (await cache.read("version")) as Latest | undefined;
+    if (cached !== undefined && Date.now() - cached.askedAt < LIMITS.REFRESH_AFTER_MS) return cached;
+    const askedAt = Date.now();
+    const latest = { ...(await this.directory(env).version()), askedAt };
+    if (latest.version > 0) ctx.waitUntil(cache.write("version", latest, LIMITS.REFRESH_AFTER_MS / 1_000));
+    return latest;
+  }
+
+  async #load(env: Env, ctx: Waiter, latest: Latest): Promise<ConfigSnapshot> {
+    const cache = sharedCache(env);
+    const cached = (await cache.read(indexKey(latest.epoch))) as VersionedIndex | undefined;
+    if (cached !== undefined) return this.#snapshotOf(env, cached);
+    const loaded = await this.directory(env).index();
+    if (loaded === null) throw new Error("Cannot load the index: the directory is empty");
+    ctx.waitUntil(cache.write(indexKey(loaded.epoch), loaded, LIMITS.CACHE_TTL_S));
+    return this.#snapshotOf(env, loaded);
+  }
+
+  #snapshotOf(env: Env, { version, epoch, index }: VersionedIndex): ConfigSnapshot {
+    const ids = new Set(index.channels.map(({ id }) => id));
+    return {
+      version,
+      epoch,
+      routes: new RouteTable(index.hosts),
+      channelHosts: new HostSet(index.channel_hosts),
+      tokens: index.tokens,
+      relays: index.relays,
+      channels: index.channels,
+      channel: async (id) => {
+        // Unknown ids cost nothing: anyone may ask for any.
+        if (!ids.has(id)) return undefined;
+        return this.#records.get(id, epoch, () => this.#loadRecord(env, id, { version, epoch }));
+      },
+    };
+  }
+
+  async #loadRecord(
+    env: Env,
+    id: string,
+    { version, epoch }: Pick<VersionedIndex, "version" | "epoch">,
+  ): Promise<ChannelConfig> {
+    const cache = sharedCache(env);
+    const key = `${FORMAT}/record/${epoch}/${id}`;
+    const cached = (await cache.read(key)) as ChannelConfig | undefined;
+    const sealed = cached ?? (await this.directory(env).record(id, version));
+    if (sealed === undefined) throw new Error(`Cannot load channel ${id}: the directory does not have it`);
+    if (cached === undefined) await cache.write(key, sealed, LIMITS.CACHE_TTL_S);
+    return openRecord(sealed, await secretBox(env));
+  }
+}
+
+interface VersionedIndex {
+  readonly version: number;
+  readonly epoch: number;
+  readonly index: Index;
+}
+
+function indexKey(epoch: number): string {
+  return `${FORMAT}/index/${epoch}`;
+}

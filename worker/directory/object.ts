@@ -1,0 +1,143 @@
+// The directory object: the versioned configuration and the registry of used passes. Reached only through `proxyDurable`
+// (calls.ts); a client's request must never be forwarded here, because the path names the method to call.
+
+import { createDurable } from "itty-durable";
+import * as v from "valibot";
+import { type Index, indexOf, type RawDocument } from "../../shared/config/document.ts";
+import { type Problem, parseConfig } from "../../shared/config/parse.ts";
+import { type ChannelConfig, ChannelSchema } from "../../shared/config/schema.ts";
+import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { DirectoryStore, type VersionRow } from "./store.ts";
+
+/** Which configuration is current; both are 0 before the first push. */
+export interface VersionReply {
+  readonly version: number;
+  readonly epoch: number;
+}
+
+/** `null` where there is nothing: the wire has no undefined. */
+export type IndexReply = (VersionReply & { readonly index: Index }) | null;
+export type RecordReply = { readonly channel: ChannelConfig } | null;
+export type DocumentReply = { readonly version: number; readonly document: RawDocument } | null;
+
+/** A stored version, or why there is none. */
+export type StoreReply =
+  | ({ readonly ok: true } & VersionReply)
+  | { readonly ok: false; readonly code: "config_invalid"; readonly problems: Problem[] }
+  | { readonly ok: false; readonly code: "config_conflict" | "bad_request" | "not_found" };
+
+/** Completes an upload. `if_version` null: whatever is current is replaced. */
+export interface CommitOrder {
+  readonly upload: string;
+  readonly pieces: number;
+  readonly if_version: number | null;
+}
+
+/** Methods that may be called; the base class has others, such as one that deletes everything. */
+const METHODS: ReadonlySet<string> = new Set([
+  "version",
+  "index",
+  "record",
+  "document",
+  "versions",
+  "stage",
+  "commit",
+  "rollback",
+  "redeem",
+]);
+
+export class Directory extends createDurable() {
+  #opened: DirectoryStore | undefined;
+  /** The newest index, parsed once. */
+  #index: IndexReply = null;
+
+  get #store(): DirectoryStore {
+    this.#opened ??= new DirectoryStore((this.state as DurableObjectState).storage);
+    return this.#opened;
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const [, method] = /^\/do\/call\/([a-z]+)$/.exec(new URL(request.url).pathname) ?? [];
+    if (method === undefined || !METHODS.has(method)) return new Response(null, { status: 404 });
+    return super.fetch(request);
+  }
+
+  version(): VersionReply {
+    const newest = this.#store.newest();
+    return newest === undefined ? { version: 0, epoch: 0 } : pick(newest);
+  }
+
+  /** @throws Error when the stored document is not legal for this release any more */
+  index(): IndexReply {
+    const newest = this.#store.newest();
+    if (newest === undefined) return null;
+    if (this.#index?.epoch === newest.epoch) return this.#index;
+    const parsed = parseConfig(this.#store.document(newest.version));
+    if (!parsed.ok) {
+      throw new Error(
+        `Cannot read version ${newest.version}: ${parsed.problems.length} problems: push it again`,
+      );
+    }
+    this.#index = { ...pick(newest), index: indexOf(parsed.config) };
+    return this.#index;
+  }
+
+  /** A channel with its secrets sealed. */
+  record(id: string, version: number): RecordReply {
+    const raw = this.#store.channel(id, version);
+    return raw === undefined ? null : { channel: v.parse(ChannelSchema, raw) };
+  }
+
+  document(): DocumentReply {
+    const newest = this.#store.newest();
+    const document = newest && this.#store.document(newest.version);
+    return newest === undefined || document === undefined ? null : { version: newest.version, document };
+  }
+
+  versions(): VersionRow[] {
+    return this.#store.versions();
+  }
+
+  /** Keeps one piece of a document's text until `commit`. */
+  stage(upload: string, n: number, text: string): { ok: boolean } {
+    if (n >= LIMITS.PIECES_MAX || text.length > LIMITS.PIECE_CHARS) return { ok: false };
+    this.#store.stage(upload, n, text, Date.now());
+    return { ok: true };
+  }
+
+  /** Validates the uploaded document and makes it the newest version. */
+  commit(order: CommitOrder): StoreReply {
+    const text = this.#store.take(order.upload, order.pieces);
+    if (text === undefined) return { ok: false, code: "bad_request" };
+    if (order.if_version !== null && order.if_version !== this.version().version) {
+      return { ok: false, code: "config_conflict" };
+    }
+    return this.#adopt(JSON.parse(text));
+  }
+
+  /** Makes a kept version's document the newest version. */
+  rollback(version: number): StoreReply {
+    const document = this.#store.document(version);
+    return document === undefined ? { ok: false, code: "not_found" } : this.#adopt(document, version);
+  }
+
+  #adopt(raw: unknown, rollbackOf?: number): StoreReply {
+    const parsed = parseConfig(raw);
+    if (!parsed.ok) return { ok: false, code: "config_invalid", problems: parsed.problems };
+    const reply = pick(this.#store.write(raw as RawDocument, Date.now(), rollbackOf));
+    this.#index = { ...reply, index: indexOf(parsed.config) };
+    return { ok: true, ...reply };
+  }
+
+  /** Uses a pass up: `first` is true once per id. `expiresAt` is in milliseconds since the epoch. */
+  redeem(id: string, expiresAt: number): { first: boolean } {
+    const now = Date.now();
+    const isLegal = id.length > 0 && id.length <= LIMITS.REDEEM_ID_CHARS && expiresAt > now;
+    if (!isLegal || expiresAt > now + LIMITS.REDEEM_TTL_MS) return { first: false };
+    return { first: this.#store.redeem(id, expiresAt, now) };
+  }
+}
+
+function pick({ version, epoch }: VersionReply): VersionReply {
+  return { version, epoch };
+}
