@@ -1,0 +1,79 @@
+// An origin that misbehaves in the ways that end-to-end tests of the proxy need, and tells what became of its requests.
+
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface OddOrigin {
+  readonly url: string;
+  /** Resolves when a request for that path has come in. */
+  requested(path: string): Promise<IncomingMessage>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Paths: /hang never answers; /drip sends a byte each 50 ms without end; /cut breaks off a body without length; /take answers once it
+ * has read the body; /early answers 413 without reading it; /hop sends hop-by-hop fields; /echo-url answers with the request target as it came.
+ */
+export async function startOddOrigin(): Promise<OddOrigin> {
+  const seen = new Map<string, IncomingMessage>();
+  const server = createServer((request, response) => {
+    seen.set(request.url ?? "", request);
+    server.emit("seen");
+    answer(request, response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async requested(path) {
+      for (;;) {
+        const request = seen.get(path);
+        if (request) return request;
+        await once(server, "seen");
+      }
+    },
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const path = (request.url ?? "").split("?")[0];
+  if (path === "/hang") return;
+  if (path === "/drip") {
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    const timer = setInterval(() => response.write("x"), 50);
+    response.on("close", () => clearInterval(timer));
+    return;
+  }
+  if (path === "/cut") {
+    response.write("x".repeat(100_000), () => response.destroy());
+    return;
+  }
+  if (path === "/take") {
+    request.resume();
+    request.on("end", () => response.end());
+    return;
+  }
+  if (path === "/early") {
+    response.writeHead(413, { "Content-Length": "0" }).end();
+    return;
+  }
+  if (path === "/hop") {
+    response.writeHead(200, {
+      Connection: "X-Private",
+      "X-Private": "1",
+      "X-Public": "1",
+      "Proxy-Connection": "keep-alive",
+      "Content-Length": "0",
+    });
+    response.end();
+    return;
+  }
+  response.end(request.url);
+}

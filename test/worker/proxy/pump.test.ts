@@ -1,0 +1,130 @@
+// The pump with sockets that a test plays by hand: what real ones do only after minutes or under megabytes of backlog.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PROXY_LIMITS } from "../../../shared/limits.ts";
+import { pumpSockets } from "../../../worker/proxy/pump.ts";
+
+class FakeSocket extends EventTarget {
+  binaryType = "blob";
+  bufferedAmount = 0;
+  readonly sent: unknown[] = [];
+  closed: [number | undefined, string | undefined] | undefined;
+
+  accept(): void {}
+
+  send(data: unknown): void {
+    this.sent.push(data);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.closed = [code, reason];
+  }
+
+  says(data: string | ArrayBuffer): void {
+    this.dispatchEvent(new MessageEvent("message", { data }));
+  }
+
+  ends(code: number, reason = ""): void {
+    this.dispatchEvent(new CloseEvent("close", { code, reason }));
+  }
+}
+
+const IDLE_MS = 60_000;
+
+let client: FakeSocket;
+let upstream: FakeSocket;
+const onBytes = vi.fn();
+const onTick = vi.fn();
+const onEnd = vi.fn();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.clearAllMocks();
+  client = new FakeSocket();
+  upstream = new FakeSocket();
+  pumpSockets({
+    client: client as unknown as WebSocket,
+    upstream: upstream as unknown as WebSocket,
+    idleMs: IDLE_MS,
+    onBytes,
+    onTick,
+    onEnd,
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("pumpSockets", () => {
+  it("counts payload bytes by the side they came from, text as UTF-8", () => {
+    client.says("é😀");
+    upstream.says(new ArrayBuffer(5));
+    expect(onBytes.mock.calls).toEqual([
+      ["client", 6],
+      ["upstream", 5],
+    ]);
+    expect(upstream.sent).toEqual(["é😀"]);
+  });
+
+  it("closes both sides 1013 when one does not read", () => {
+    client.bufferedAmount = PROXY_LIMITS.SOCKET_BUFFER_BYTES + 1;
+    upstream.says("x");
+    expect([client.closed?.[0], upstream.closed?.[0]]).toEqual([1013, 1013]);
+    expect(onEnd.mock.calls).toEqual([["closed"]]);
+  });
+
+  it("gives a side its own code back when the other never answers its close", () => {
+    client.ends(4000, "bye");
+    expect(upstream.closed).toEqual([4000, "bye"]);
+    expect(client.closed).toBeUndefined();
+    vi.advanceTimersByTime(PROXY_LIMITS.SOCKET_CLOSE_WAIT_MS);
+    expect(client.closed).toEqual([4000, "bye"]);
+    expect(onEnd.mock.calls).toEqual([["done"]]);
+  });
+
+  it("hands the other side's own answer back", () => {
+    client.ends(4000, "bye");
+    upstream.ends(4001, "so long");
+    expect(client.closed).toEqual([4001, "so long"]);
+    expect(onEnd.mock.calls).toEqual([["done"]]);
+  });
+
+  it("sends nothing after a close", () => {
+    client.ends(1000);
+    client.says("late");
+    expect(upstream.sent).toEqual([]);
+  });
+
+  it("marks a broken client aborted and a broken upstream failed", () => {
+    client.ends(1006);
+    upstream.ends(1001);
+    expect(onEnd.mock.calls).toEqual([["aborted"]]);
+  });
+
+  it("ends once, however many events follow", () => {
+    upstream.ends(1006);
+    client.ends(1011);
+    client.ends(1011);
+    upstream.dispatchEvent(new Event("error"));
+    expect(onEnd.mock.calls).toEqual([["failed"]]);
+    vi.advanceTimersByTime(IDLE_MS * 2);
+    expect(onTick).not.toHaveBeenCalled();
+  });
+
+  it("shows a silent socket to the stats, and closes it 1001 after idleMs", () => {
+    vi.advanceTimersByTime(IDLE_MS - 1);
+    expect(onTick.mock.calls.length).toBe(5);
+    expect(client.closed).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect([client.closed?.[0], upstream.closed?.[0]]).toEqual([1001, 1001]);
+    expect(onEnd.mock.calls).toEqual([["idle"]]);
+  });
+
+  it("counts idle time from the last message", () => {
+    vi.advanceTimersByTime(IDLE_MS - 1);
+    upstream.says("x");
+    vi.advanceTimersByTime(IDLE_MS - 1);
+    expect(onEnd).not.toHaveBeenCalled();
+  });
+});
