@@ -1,0 +1,152 @@
+// Reading origins' bodies: whole within bounds, or streamed to one viewer while the bytes are collected for all others.
+
+import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
+import { contentLength } from "../../shared/http/headers.ts";
+import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { within } from "./deadline.ts";
+import { discard } from "./origin.ts";
+
+/** Length of the body as it is read; unknown when the runtime decodes it. */
+export function bodyLength(response: Response): number | undefined {
+  return isEncoded(response) ? undefined : contentLength(response.headers);
+}
+
+export function isEncoded(response: Response): boolean {
+  return (response.headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity";
+}
+
+function late(): never {
+  throw new CausewayError("upstream_timeout");
+}
+
+/** A failed body as an error with a code. */
+function broken(cause: unknown): CausewayError {
+  return cause instanceof CausewayError ? cause : new CausewayError("upstream_invalid", undefined, { cause });
+}
+
+/** The whole body. @throws CausewayError `tooLarge`, `upstream_timeout`, `upstream_invalid` when it breaks off */
+export async function readBounded(
+  response: Response,
+  options: { bytesMax: number; tooLarge: ErrorCode; timeoutMs: number },
+): Promise<Uint8Array> {
+  const length = bodyLength(response);
+  if (length !== undefined && length > options.bytesMax) {
+    await discard(response);
+    throw new CausewayError(options.tooLarge);
+  }
+  if (!response.body) return new Uint8Array(0);
+  const deadline = Date.now() + options.timeoutMs;
+  const reader = response.body.getReader({ mode: "byob" });
+  const chunks = new Chunks();
+  try {
+    let buffer = new ArrayBuffer(LIMITS.READ_BYTES);
+    for (;;) {
+      const read = await within(reader.read(new Uint8Array(buffer)), deadline - Date.now(), late);
+      if (!read.value || read.done) return chunks.join();
+      chunks.add(read.value.slice());
+      if (chunks.bytes > options.bytesMax) throw new CausewayError(options.tooLarge);
+      buffer = read.value.buffer as ArrayBuffer;
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => undefined);
+    throw broken(error);
+  }
+}
+
+/** Chunks of a body in the order they came. */
+class Chunks {
+  #list: Uint8Array[] = [];
+  bytes = 0;
+
+  add(chunk: Uint8Array): void {
+    this.#list.push(chunk);
+    this.bytes += chunk.byteLength;
+  }
+
+  join(): Uint8Array {
+    const whole = new Uint8Array(this.bytes);
+    let offset = 0;
+    for (const chunk of this.#list) {
+      whole.set(chunk, offset);
+      offset += chunk.byteLength;
+    }
+    return whole;
+  }
+
+  /** Gives the bytes up; the count stays. */
+  drop(): void {
+    this.#list = [];
+  }
+}
+
+export interface SharedStream {
+  /** For the one viewer; breaks when the origin does. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** All bytes once they are there; undefined when the origin broke or sent more than may be shared. Never rejects. */
+  readonly whole: Promise<Uint8Array | undefined>;
+}
+
+/**
+ * Streams `body` to one viewer and collects it for everyone else. A slow viewer does not hold up the others while the
+ * bytes are few enough to be kept anyway; past that bound its pace decides.
+ */
+export function shareStream(body: ReadableStream<Uint8Array>, length: number | undefined): SharedStream {
+  const { readable, writable } =
+    length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
+  return { readable, whole: copy(body, { writable, length, collect: true }) };
+}
+
+/** A body of unknown length at its viewer's pace; it breaks where it grows past what a segment may be. */
+export function boundedStream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const { readable, writable } = new IdentityTransformStream();
+  void copy(body, { writable, length: undefined, collect: false });
+  return readable;
+}
+
+interface CopyOptions {
+  readonly writable: WritableStream<Uint8Array>;
+  readonly length: number | undefined;
+  readonly collect: boolean;
+}
+
+async function copy(
+  body: ReadableStream<Uint8Array>,
+  { writable, length, collect }: CopyOptions,
+): Promise<Uint8Array | undefined> {
+  const reader = body.getReader({ mode: "byob" });
+  const writer = writable.getWriter();
+  const chunks = new Chunks();
+  let left = false;
+  let shared = collect;
+  const leave = (): void => {
+    left = true;
+  };
+  writer.closed.catch(leave);
+  try {
+    let buffer = new ArrayBuffer(LIMITS.READ_BYTES);
+    for (;;) {
+      const read = await within(reader.read(new Uint8Array(buffer)), LIMITS.STALL_TIMEOUT_MS, late);
+      if (!read.value || read.done) break;
+      const chunk = read.value.slice();
+      buffer = read.value.buffer as ArrayBuffer;
+      chunks.add(chunk);
+      if (chunks.bytes > LIMITS.SHARED_BODY_BYTES_MAX) shared = false;
+      if (!shared) chunks.drop();
+      if (chunks.bytes > LIMITS.SEGMENT_BYTES_MAX) throw new CausewayError("segment_too_large");
+      const written = left ? undefined : writer.write(chunk).catch(leave);
+      if (shared) continue;
+      await written;
+      if (left) {
+        await reader.cancel();
+        return undefined;
+      }
+    }
+    if (length !== undefined && chunks.bytes !== length) throw new CausewayError("upstream_invalid");
+    writer.close().catch(leave);
+    return shared ? chunks.join() : undefined;
+  } catch (error) {
+    await reader.cancel(error).catch(() => undefined);
+    await writer.abort(error).catch(() => undefined);
+    return undefined;
+  }
+}

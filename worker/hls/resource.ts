@@ -1,0 +1,28 @@
+// What is known of a cached body besides its bytes.
+
+export interface Facts {
+  readonly contentType: string;
+  /** Present when the body is a range. */
+  readonly contentRange?: string | undefined;
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
+  /** Length of the body; absent when it was streamed without one. */
+  readonly length?: number | undefined;
+  /** When the origin sent it: milliseconds since the epoch. */
+  readonly at: number;
+  /** Usable for this long after `at`, in milliseconds; 0: not to be stored. */
+  readonly freshMs: number;
+  /** Where a playlist came from after redirects. */
+  readonly url?: string;
+  readonly redirected?: boolean;
+}
+
+/** A whole body in memory. */
+export interface Stored {
+  readonly facts: Facts;
+  readonly body: Uint8Array;
+}
+
+export function isFresh(facts: Facts, now: number): boolean {
+  return now - facts.at < facts.freshMs;
+}

@@ -1,0 +1,35 @@
+// What is kept of an origin's reply to a segment request.
+
+import { segmentFreshMs } from "../../shared/hls/freshness.ts";
+import { safeMediaType } from "../../shared/hls/media-type.ts";
+import { bodyLength, isEncoded } from "./body.ts";
+import type { Facts } from "./resource.ts";
+
+const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/;
+
+/** `url` is where it was asked for: its path names the type when the origin does not. */
+export function factsOf(response: Response, url: string, now: number): Facts {
+  const { headers } = response;
+  const etag = headers.get("etag");
+  const mark = url.indexOf("?");
+  return {
+    contentType: safeMediaType(headers.get("content-type"), mark < 0 ? url : url.slice(0, mark)),
+    contentRange: response.status === 206 ? contentRangeOf(headers) : undefined,
+    // A decoded body is another representation than the one that the tag names.
+    etag: etag !== null && ETAG.test(etag) && !isEncoded(response) ? etag : undefined,
+    lastModified: dateOf(headers.get("last-modified")),
+    length: bodyLength(response),
+    at: now,
+    freshMs: segmentFreshMs(headers, now),
+  };
+}
+
+function contentRangeOf(headers: Headers): string | undefined {
+  const text = headers.get("content-range");
+  return text !== null && /^bytes \d{1,15}-\d{1,15}\/(?:\d{1,15}|\*)$/.test(text) ? text : undefined;
+}
+
+function dateOf(text: string | null): string | undefined {
+  const time = Date.parse(text ?? "");
+  return Number.isNaN(time) ? undefined : new Date(time).toUTCString();
+}
