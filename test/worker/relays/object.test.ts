@@ -1,0 +1,159 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Batch } from "../../../shared/flow/batch.ts";
+import { LINK_LIMITS } from "../../../shared/limits.ts";
+import { Stats } from "../../../worker/stats/object.ts";
+import { batchOf, flowRecord, serviceDelta } from "../../shared/flow/batches.ts";
+import { openSocket, relaysObject, rootStats, type TestSocket, until } from "../stats/support.ts";
+
+const INBOUNDS = ["mixed 127.0.0.1:1080"];
+
+function connect(name: string): Promise<TestSocket> {
+  return openSocket(relaysObject(), {
+    "X-Causeway-Relay": name,
+    "Sec-WebSocket-Protocol": "causeway.v1, bearer.c2VjcmV0",
+  });
+}
+
+function say(link: TestSocket, message: unknown): void {
+  link.socket.send(JSON.stringify(message));
+}
+
+/** A link that has been welcomed. */
+async function greeted(name: string): Promise<TestSocket> {
+  const link = await connect(name);
+  say(link, { type: "hello", name, version: "1.2.3", inbounds: INBOUNDS });
+  await until(() => link.texts.includes('{"type":"welcome"}'));
+  return link;
+}
+
+async function linkState(name: string) {
+  return (await rootStats().snapshot()).links.find((link) => link.name === name);
+}
+
+function socksBatch(fields: Partial<Batch> = {}): Batch {
+  const service = serviceDelta({ service: "main/mixed", kind: "socks", requests: 1, down: 50, active: 1 });
+  return batchOf({ services: [service], active: [flowRecord({ kind: "socks" })], ...fields });
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("Relays", () => {
+  it("welcomes a relay, echoes the subprotocol alone, and shows its link up and down", async () => {
+    const link = await greeted("updown");
+    expect(link.response.headers.get("Sec-WebSocket-Protocol")).toBe("causeway.v1");
+    expect(await linkState("updown")).toMatchObject({
+      connected: true,
+      version: "1.2.3",
+      inbounds: INBOUNDS,
+    });
+    link.socket.close(1000, "");
+    await vi.waitFor(async () => expect(await linkState("updown")).toMatchObject({ connected: false }));
+    expect(await until(() => link.ended[0])).toMatchObject({ code: 1000 });
+  });
+
+  it("acknowledges a batch that is in the totals, and a repeated one without counting it again", async () => {
+    const before = (await rootStats().snapshot()).totals.down;
+    const link = await greeted("batches");
+    const batch = socksBatch({ source: "life-1" });
+    for (let i = 1; i <= 2; i++) {
+      say(link, { type: "batch", batch });
+      await until(() => link.texts.filter((text) => text === '{"type":"ack","seq":1}').length === i);
+      expect((await rootStats().snapshot()).totals.down).toBe(before + 50);
+    }
+    link.socket.close();
+  });
+
+  it("keeps relays' sources apart, whatever id they claim", async () => {
+    const before = (await rootStats().snapshot()).totals.down;
+    for (const name of ["one", "two"]) {
+      const link = await greeted(name);
+      say(link, { type: "batch", batch: socksBatch({ source: "same" }) });
+      await until(() => link.texts.includes('{"type":"ack","seq":1}'));
+      link.socket.close();
+    }
+    expect((await rootStats().snapshot()).totals.down).toBe(before + 100);
+  });
+
+  it("goes on after an eviction", async () => {
+    const link = await greeted("evicted");
+    await evictDurableObject(relaysObject());
+    say(link, { type: "batch", batch: socksBatch({ source: "evicted" }) });
+    await until(() => link.texts.includes('{"type":"ack","seq":1}'));
+    expect(await relaysObject().connected()).toContain("evicted");
+    link.socket.close();
+  });
+
+  it("closes the older link when a relay connects again, and leaves it shown as up", async () => {
+    const older = await greeted("twice");
+    const newer = await greeted("twice");
+    expect(await until(() => older.ended[0])).toEqual({ code: 4001, reason: "link_replaced" });
+    older.socket.close();
+    say(newer, { type: "batch", batch: socksBatch({ source: "twice" }) });
+    await until(() => newer.texts.includes('{"type":"ack","seq":1}'));
+    expect(await linkState("twice")).toMatchObject({ connected: true });
+    newer.socket.close();
+  });
+
+  it("acknowledges nothing that is not durable: it closes 1013, and the batch comes again", async () => {
+    const link = await greeted("failing");
+    vi.spyOn(Stats.prototype, "ingest").mockRejectedValueOnce(new Error("disk full"));
+    say(link, { type: "batch", batch: socksBatch({ source: "failing" }) });
+    expect(await until(() => link.ended[0])).toEqual({ code: 1013, reason: "stats_unavailable" });
+    expect(link.texts.some((text) => text.includes("ack"))).toBe(false);
+  });
+
+  it("answers pings by the platform and closes a link that stops sending them", async () => {
+    const link = await greeted("pings");
+    link.socket.send("ping");
+    await until(() => link.texts.includes("pong"));
+    const now = Date.now();
+    await runInDurableObject(relaysObject(), async (instance) => {
+      vi.spyOn(Date, "now").mockReturnValue(now + LINK_LIMITS.SILENT_MS - 1_000);
+      await instance.alarm();
+      expect(link.ended).toEqual([]);
+      vi.spyOn(Date, "now").mockReturnValue(now + LINK_LIMITS.SILENT_MS + 5_000);
+      await instance.alarm();
+    });
+    expect(await until(() => link.ended[0])).toEqual({ code: 4002, reason: "link_silent" });
+    expect(await linkState("pings")).toMatchObject({ connected: false });
+  });
+
+  it.each([
+    ["text that is no JSON", "{", 1008, "message_malformed"],
+    ["an unknown type", '{"type":"reboot"}', 1008, "message_malformed"],
+    [
+      "a batch with a negative count",
+      JSON.stringify({ type: "batch", batch: socksBatch({ seq: -1 }) }),
+      1008,
+    ],
+    [
+      "a batch before the hello",
+      JSON.stringify({ type: "batch", batch: socksBatch() }),
+      1008,
+      "hello_expected",
+    ],
+    [
+      "another relay's name",
+      JSON.stringify({ type: "hello", name: "other", version: "", inbounds: [] }),
+      1008,
+      "relay_name_mismatch",
+    ],
+    ["binary", new Uint8Array(3), 1003, "text_expected"],
+    ["a message past the bound", " ".repeat(LINK_LIMITS.MESSAGE_BYTES_MAX + 1), 1009, "message_too_large"],
+  ])("refuses %s", async (_, message, code, reason = "message_malformed") => {
+    const link = await connect("hostile");
+    link.socket.send(message);
+    expect(await until(() => link.ended[0])).toEqual({ code, reason });
+    expect(await linkState("hostile")).toBeUndefined();
+  });
+
+  it("refuses what is no upgrade, or names no relay", async () => {
+    const plain = new Request("http://object.test/", { headers: { "X-Causeway-Relay": "main" } });
+    expect((await relaysObject().fetch(plain)).status).toBe(426);
+    const nameless = new Request("http://object.test/", { headers: { Upgrade: "websocket" } });
+    expect((await relaysObject().fetch(nameless)).status).toBe(426);
+  });
+});

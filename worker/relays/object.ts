@@ -1,0 +1,166 @@
+// The relays object: holds the relays' control links as hibernating WebSockets, hands their batches to the stats object
+// and acknowledges each once it is durable there. The token was checked before an upgrade comes here.
+
+import { DurableObject } from "cloudflare:workers";
+import type { Batch, BatchReply } from "../../shared/flow/batch.ts";
+import {
+  type EdgeMessage,
+  LINK_CLOSE,
+  parseLinkMessage,
+  type RelayMessage,
+  RelayMessageSchema,
+} from "../../shared/flow/link.ts";
+import type { LinkSnapshot } from "../../shared/flow/snapshot.ts";
+import { LINK_LIMITS } from "../../shared/limits.ts";
+import { answerClose, switchingProtocols } from "../stats/socket.ts";
+
+/** The binding that this object needs, as it needs it. */
+interface RelaysEnv {
+  readonly STATS: {
+    getByName(name: string): {
+      ingest(batch: Batch): Promise<BatchReply>;
+      setLink(link: LinkSnapshot): Promise<void>;
+    };
+  };
+}
+
+/** 16 of 200 characters each stay below the 16 KiB of an attachment even where a character takes three bytes. */
+const ATTACHED_INBOUNDS_MAX = 16;
+
+/** What survives hibernation with a socket. */
+interface Attachment {
+  name: string;
+  /** When the socket was accepted: milliseconds since the epoch. */
+  since: number;
+  /** The relay has introduced itself. */
+  greeted: boolean;
+  version: string;
+  inbounds: string[];
+}
+
+function attachmentOf(socket: WebSocket): Attachment {
+  return socket.deserializeAttachment() as Attachment;
+}
+
+function reply(socket: WebSocket, message: EdgeMessage): void {
+  socket.send(JSON.stringify(message));
+}
+
+export class Relays extends DurableObject<RelaysEnv> {
+  constructor(ctx: DurableObjectState, env: RelaysEnv) {
+    super(ctx, env);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+  }
+
+  /** Takes a relay's upgrade; `X-Causeway-Relay` is the name that its token belongs to. */
+  override async fetch(request: Request): Promise<Response> {
+    const name = request.headers.get("X-Causeway-Relay");
+    if (!name || request.headers.get("Upgrade")?.toLowerCase() !== "websocket")
+      return new Response(null, { status: 426, headers: { Upgrade: "websocket" } });
+    // The older link may be the dead half of a connection that the relay has given up.
+    for (const older of this.#open(name)) older.close(LINK_CLOSE.REPLACED, "link_replaced");
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server, [name]);
+    const attachment: Attachment = { name, since: Date.now(), greeted: false, version: "", inbounds: [] };
+    server.serializeAttachment(attachment);
+    if ((await this.ctx.storage.getAlarm()) === null)
+      await this.ctx.storage.setAlarm(Date.now() + LINK_LIMITS.SILENT_MS);
+    return switchingProtocols(request, client);
+  }
+
+  /** Names of the relays whose link is up. */
+  async connected(): Promise<string[]> {
+    const links = this.#open().map(attachmentOf);
+    return links.filter((link) => link.greeted).map((link) => link.name);
+  }
+
+  override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    if (typeof data !== "string") {
+      socket.close(1003, "text_expected");
+    } else if (data.length > LINK_LIMITS.MESSAGE_BYTES_MAX) {
+      socket.close(1009, "message_too_large");
+    } else {
+      const message = parseLinkMessage(RelayMessageSchema, data);
+      if (!message) socket.close(1008, "message_malformed");
+      else if (message.type === "hello") await this.#greet(socket, message);
+      else if (!attachmentOf(socket).greeted) socket.close(1008, "hello_expected");
+      else await this.#report(socket, message);
+    }
+  }
+
+  override async webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void> {
+    answerClose(socket, code, reason);
+    await this.#gone(socket);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    socket.close(1011, "socket_error");
+    await this.#gone(socket);
+  }
+
+  /** Ends links without a ping: a peer that lost its network never says so. */
+  override async alarm(): Promise<void> {
+    const now = Date.now();
+    const sockets = this.#open();
+    if (sockets.length > 0) await this.ctx.storage.setAlarm(now + LINK_LIMITS.SILENT_MS);
+    for (const socket of sockets) {
+      const pingedAt = this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
+      const heardAt = Math.max(pingedAt, attachmentOf(socket).since);
+      if (now - heardAt < LINK_LIMITS.SILENT_MS) continue;
+      socket.close(LINK_CLOSE.SILENT, "link_silent");
+      await this.#gone(socket);
+    }
+  }
+
+  async #greet(socket: WebSocket, hello: Extract<RelayMessage, { type: "hello" }>): Promise<void> {
+    const attachment = attachmentOf(socket);
+    if (hello.name !== attachment.name) {
+      socket.close(1008, "relay_name_mismatch");
+      return;
+    }
+    const { name, version, inbounds } = hello;
+    // Attachments hold 16 KiB: the listeners go to the stats object, only their beginning stays here.
+    const kept = inbounds.slice(0, ATTACHED_INBOUNDS_MAX);
+    socket.serializeAttachment({
+      ...attachment,
+      greeted: true,
+      version,
+      inbounds: kept,
+    } satisfies Attachment);
+    await this.#tell({ name, connected: true, since: attachment.since, version, inbounds });
+    reply(socket, { type: "welcome" });
+  }
+
+  async #report(socket: WebSocket, message: Extract<RelayMessage, { type: "batch" }>): Promise<void> {
+    const { name } = attachmentOf(socket);
+    // A relay speaks for itself only: its sources cannot be mistaken for another relay's or an isolate's.
+    const source = `${name}/${message.batch.source}`;
+    try {
+      const { ack } = await this.#stats().ingest({ ...message.batch, source, origin: "relay", name });
+      reply(socket, { type: "ack", seq: ack });
+    } catch {
+      // Unacknowledged, so the relay keeps the batch and sends it again over its next link.
+      socket.close(1013, "stats_unavailable");
+    }
+  }
+
+  /** Reports a link as down unless a newer one of the same relay is up. */
+  async #gone(socket: WebSocket): Promise<void> {
+    const { name, greeted, version, inbounds } = attachmentOf(socket);
+    if (!greeted || this.#open(name).some((other) => other !== socket)) return;
+    await this.#tell({ name, connected: false, since: Date.now(), version, inbounds });
+  }
+
+  async #tell(link: LinkSnapshot): Promise<void> {
+    await this.#stats().setLink(link);
+  }
+
+  /** Without those already closed from this side whose peer has not answered. */
+  #open(name?: string): WebSocket[] {
+    return this.ctx.getWebSockets(name).filter((socket) => socket.readyState === WebSocket.OPEN);
+  }
+
+  #stats() {
+    return this.env.STATS.getByName("root");
+  }
+}

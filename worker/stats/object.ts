@@ -1,0 +1,147 @@
+// The stats object: merges batches of isolates and relays, keeps totals durable and shows them to dashboards.
+// It puts together the aggregate (what is counted), the store (what is durable) and the viewers (who watches).
+
+import { DurableObject } from "cloudflare:workers";
+import { ERRORS } from "../../shared/errors.ts";
+import { Aggregate } from "../../shared/flow/aggregate.ts";
+import type { Batch, BatchReply } from "../../shared/flow/batch.ts";
+import type { LinkSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
+import { STATS_LIMITS } from "../../shared/limits.ts";
+import { answerClose } from "./socket.ts";
+import { StatsStore } from "./store.ts";
+import { Viewers } from "./viewers.ts";
+
+/** When the next snapshot is due: as soon as one more step of the series is whole. */
+export function nextSnapshotAt(now: number): number {
+  const { SNAPSHOT_INTERVAL_MS: interval, SERIES_SETTLE_MS: settle } = STATS_LIMITS;
+  return now - ((now - settle) % interval) + interval;
+}
+
+/** The binding that this object needs, as it needs it. */
+interface StatsEnv {
+  readonly RELAYS: { getByName(name: string): { connected(): Promise<string[]> } };
+}
+
+export class Stats extends DurableObject<StatsEnv> {
+  readonly #store: StatsStore;
+  readonly #aggregate: Aggregate;
+  readonly #links: Map<string, LinkSnapshot>;
+  readonly #viewers: Viewers;
+  #sweptAt: number;
+
+  constructor(ctx: DurableObjectState, env: StatsEnv) {
+    super(ctx, env);
+    const now = Date.now();
+    this.#store = new StatsStore(ctx.storage);
+    this.#aggregate = new Aggregate(this.#store.load(now), now);
+    this.#links = new Map(this.#store.links().map((link) => [link.name, link]));
+    this.#viewers = new Viewers(ctx);
+    this.#sweptAt = now;
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    void ctx.blockConcurrencyWhile(() => this.#armAlarm());
+    if ([...this.#links.values()].some((link) => link.connected)) ctx.waitUntil(this.#confirmLinks());
+  }
+
+  /** Merges a batch once; the reply leaves only after it is durable. */
+  async ingest(batch: Batch): Promise<BatchReply> {
+    const now = Date.now();
+    const stored = this.#aggregate.knows(batch.source) ? undefined : this.#store.source(batch.source);
+    const merged = this.#durably(() => {
+      const change = this.#aggregate.merge(batch, now, stored);
+      if (change) this.#store.merged(change, this.#aggregate.knows(batch.source));
+      return change !== undefined;
+    });
+    if (merged) this.#viewers.announce(batch, now);
+    this.#sweep(now);
+    return { ack: batch.seq };
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    return this.#snapshot(Date.now());
+  }
+
+  /** Takes over what is known of a relay's control link. */
+  async setLink(link: LinkSnapshot): Promise<void> {
+    this.#links.set(link.name, link);
+    this.#store.setLink(link);
+  }
+
+  /** Takes the WebSocket upgrade of a dashboard that was authorised before. */
+  override async fetch(request: Request): Promise<Response> {
+    if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket")
+      return new Response(null, { status: 426, headers: { Upgrade: "websocket" } });
+    if (this.#viewers.count >= STATS_LIMITS.VIEWERS_MAX) {
+      const code = "too_many_viewers";
+      const error = { code, message: ERRORS[code].text };
+      return Response.json({ error }, { status: ERRORS[code].status, headers: { "Retry-After": "5" } });
+    }
+    const response = this.#viewers.accept(request, this.#snapshot(Date.now()));
+    await this.#armAlarm();
+    return response;
+  }
+
+  override async alarm(): Promise<void> {
+    if (this.#viewers.count === 0) return;
+    const now = Date.now();
+    await this.ctx.storage.setAlarm(nextSnapshotAt(now));
+    this.#viewers.broadcast(this.#snapshot(now));
+  }
+
+  /** Dashboards have nothing to say but pings, which never arrive here. */
+  override async webSocketMessage(socket: WebSocket): Promise<void> {
+    socket.close(1008, "unexpected_message");
+  }
+
+  override async webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void> {
+    answerClose(socket, code, reason);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    socket.close(1011, "socket_error");
+  }
+
+  #snapshot(now: number): Snapshot {
+    this.#sweep(now);
+    const links = [...this.#links.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#aggregate.snapshot(now, links);
+  }
+
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < STATS_LIMITS.SNAPSHOT_INTERVAL_MS) return;
+    this.#sweptAt = now;
+    this.#durably(() => {
+      const changes = this.#aggregate.sweep(now);
+      if (changes.length > 0) this.#store.forgotten(changes);
+    });
+  }
+
+  /** Runs a change of memory and store. Should storing fail, memory is thrown away: it must not run ahead. */
+  #durably<T>(change: () => T): T {
+    const lost = this.#aggregate.lostSources;
+    try {
+      const result = change();
+      if (this.#aggregate.lostSources !== lost) this.#store.setLostSources(this.#aggregate.lostSources);
+      return result;
+    } catch (error) {
+      this.ctx.abort("Cannot store statistics");
+      throw error;
+    }
+  }
+
+  async #armAlarm(): Promise<void> {
+    if (this.#viewers.count === 0) return;
+    if ((await this.ctx.storage.getAlarm()) === null)
+      await this.ctx.storage.setAlarm(nextSnapshotAt(Date.now()));
+  }
+
+  /** A link that broke with the whole edge closed without a word: asks who is really there. */
+  async #confirmLinks(): Promise<void> {
+    const doubtful = [...this.#links.values()].filter((link) => link.connected);
+    const connected = new Set(await this.env.RELAYS.getByName("root").connected());
+    for (const link of doubtful) {
+      const changed = this.#links.get(link.name) !== link;
+      if (changed || connected.has(link.name)) continue;
+      await this.setLink({ ...link, connected: false, since: Date.now() });
+    }
+  }
+}

@@ -1,0 +1,143 @@
+// The stats object's tables. A merged batch costs one row: the source's, which carries its number and what it counted
+// since it was last folded into the totals, so number and counts become durable together. Knows SQL, not what it means.
+
+import type { AggregateState, Change, SourceRow } from "../../shared/flow/aggregate.ts";
+import { FLOW_KINDS, type FlowKind } from "../../shared/flow/flow.ts";
+import type { LinkSnapshot } from "../../shared/flow/snapshot.ts";
+import type { ServiceCounters } from "../../shared/flow/totals.ts";
+import { STATS_LIMITS } from "../../shared/limits.ts";
+
+const TABLES = `
+CREATE TABLE IF NOT EXISTS totals (
+  kind TEXT NOT NULL, service TEXT NOT NULL,
+  requests INTEGER NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,
+  aborted INTEGER NOT NULL, errors INTEGER NOT NULL, hits INTEGER NOT NULL, misses INTEGER NOT NULL,
+  PRIMARY KEY (kind, service)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sources (
+  source TEXT PRIMARY KEY, seq INTEGER NOT NULL, seen_at INTEGER NOT NULL, live INTEGER NOT NULL,
+  open INTEGER NOT NULL, lost INTEGER NOT NULL, unfolded TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS links (name TEXT PRIMARY KEY, link TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+`;
+
+const FOLD = `
+INSERT INTO totals (kind, service, requests, up, down, aborted, errors, hits, misses)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+  requests = requests + excluded.requests, up = up + excluded.up, down = down + excluded.down,
+  aborted = aborted + excluded.aborted, errors = errors + excluded.errors,
+  hits = hits + excluded.hits, misses = misses + excluded.misses`;
+
+type StoredSource = Record<"seq" | "seen_at" | "open" | "lost", number> & {
+  source: string;
+  unfolded: string;
+};
+type StoredTotal = Record<string, string | number> & ServiceCounters;
+
+/** `unfolded` was written by this file, so its shape is known. */
+function toSourceRow(row: StoredSource): SourceRow {
+  const unfolded = JSON.parse(row.unfolded) as ServiceCounters[];
+  return { ...row, lost: row.lost !== 0, unfolded };
+}
+
+function isKind(kind: string): kind is FlowKind {
+  return (FLOW_KINDS as readonly string[]).includes(kind);
+}
+
+export class StatsStore {
+  readonly #storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    storage.sql.exec(TABLES);
+  }
+
+  /** What the aggregate begins with; `now` becomes the beginning of counting if this is the first time. */
+  load(now: number): AggregateState {
+    const { sql } = this.#storage;
+    sql.exec("INSERT OR IGNORE INTO meta VALUES ('since', ?), ('lost_sources', 0)", now);
+    const meta = new Map(
+      sql
+        .exec<{ name: string; value: number }>("SELECT name, value FROM meta")
+        .toArray()
+        .map((row) => [row.name, row.value]),
+    );
+    // A kind that this version no longer knows is left alone.
+    const totals = sql.exec<StoredTotal>("SELECT * FROM totals").toArray();
+    const sources = sql
+      .exec<StoredSource>(
+        "SELECT source, seq, seen_at, open, lost, unfolded FROM sources WHERE live = 1 ORDER BY seen_at",
+      )
+      .toArray();
+    return {
+      since: meta.get("since") ?? now,
+      lost_sources: meta.get("lost_sources") ?? 0,
+      totals: totals.filter((row) => isKind(row.kind)),
+      sources: sources.map(toSourceRow),
+    };
+  }
+
+  /** The row of a source, live or forgotten. */
+  source(source: string): SourceRow | undefined {
+    const [row] = this.#storage.sql
+      .exec<StoredSource>(
+        "SELECT source, seq, seen_at, open, lost, unfolded FROM sources WHERE source = ?",
+        source,
+      )
+      .toArray();
+    return row && toSourceRow(row);
+  }
+
+  /** Stores a merged batch; durable before anything is sent, because the runtime holds output back until then. */
+  merged(change: Change, live: boolean): void {
+    if (change.fold) this.#storage.transactionSync(() => this.#fold(change.row, live));
+    else this.#put(change.row, JSON.stringify(change.row.unfolded), live);
+  }
+
+  /** Stores that sources were forgotten; the longest silent rows past the bound go. */
+  forgotten(changes: readonly Change[]): void {
+    this.#storage.transactionSync(() => {
+      for (const { row } of changes) this.#fold(row, false);
+      this.#storage.sql.exec(
+        `DELETE FROM sources WHERE live = 0 AND source NOT IN
+         (SELECT source FROM sources ORDER BY seen_at DESC LIMIT ?)`,
+        STATS_LIMITS.SOURCES_MAX,
+      );
+    });
+  }
+
+  setLostSources(count: number): void {
+    this.#storage.sql.exec("UPDATE meta SET value = ? WHERE name = 'lost_sources'", count);
+  }
+
+  /** All relays' links as last stored. */
+  links(): LinkSnapshot[] {
+    const rows = this.#storage.sql.exec<{ link: string }>("SELECT link FROM links ORDER BY name").toArray();
+    return rows.map((row) => JSON.parse(row.link) as LinkSnapshot);
+  }
+
+  setLink(link: LinkSnapshot): void {
+    this.#storage.sql.exec("INSERT OR REPLACE INTO links VALUES (?, ?)", link.name, JSON.stringify(link));
+  }
+
+  #fold(row: SourceRow, live: boolean): void {
+    for (const { kind, service, requests, up, down, aborted, errors, hits, misses } of row.unfolded)
+      this.#storage.sql.exec(FOLD, kind, service, requests, up, down, aborted, errors, hits, misses);
+    this.#put(row, "[]", live);
+  }
+
+  #put(row: SourceRow, unfolded: string, live: boolean): void {
+    this.#storage.sql.exec(
+      "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
+      row.source,
+      row.seq,
+      row.seen_at,
+      live ? 1 : 0,
+      row.open,
+      row.lost ? 1 : 0,
+      unfolded,
+    );
+  }
+}
