@@ -1,0 +1,52 @@
+// Every request passes here: one parsed URL, then one visible order of decisions. The proxied path stays thin, because
+// its cost is paid per request; the control plane is built on first use and never touched by proxied traffic.
+
+import { CausewayError } from "../shared/errors.ts";
+import { isChannelPath, serveChannels } from "./channel-routes.ts";
+import { clientAddress } from "./client-address.ts";
+import { handleControl } from "./control/app.ts";
+import { isControlHost } from "./control-hosts.ts";
+import { currentConfig } from "./directory/client.ts";
+import type { Env } from "./env.ts";
+import { failureResponse } from "./error-response.ts";
+import type { Exchange } from "./exchange.ts";
+import { handleHost } from "./proxy/host.ts";
+import { nextRequestId } from "./request-id.ts";
+import { isolateMeter } from "./stats/meter.ts";
+
+/** The Worker's fetch handler. Never rejects. */
+export async function handle(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+  const requestId = nextRequestId();
+  try {
+    const url = parseUrl(request);
+    const startedAt = Date.now();
+    const clientIp = clientAddress(request, env);
+    if (isControlHost(url.hostname, env.CONTROL_HOSTS))
+      return await handleControl({ request, url, env, ctx, requestId, clientIp, startedAt });
+    const config = await currentConfig(env, ctx);
+    const meter = isolateMeter();
+    const x: Exchange = { request, url, env, ctx, requestId, clientIp, config, meter, startedAt };
+    if (config.channelHosts.has(url.hostname)) return await serveChannelHost(x);
+    return await handleHost(x);
+  } catch (thrown) {
+    return failureResponse(thrown, { requestId, request });
+  }
+}
+
+/**
+ * The request's URL with its host in one spelling: the parser has lower-cased it and cut the default port, and the dot of
+ * a fully qualified name goes too, so that "Host: App.Example.COM.:443" is routed and authorised like "app.example.com".
+ * @throws CausewayError `bad_request` for a Host header that makes no URL
+ */
+function parseUrl(request: Request): URL {
+  const url = URL.parse(request.url);
+  if (!url) throw new CausewayError("bad_request");
+  if (url.hostname.endsWith(".")) url.hostname = url.hostname.replace(/\.+$/, "");
+  return url;
+}
+
+/** A channel host serves channels and nothing else. */
+async function serveChannelHost(x: Exchange): Promise<Response> {
+  if (!isChannelPath(x.url.pathname)) throw new CausewayError("not_found");
+  return serveChannels(x);
+}

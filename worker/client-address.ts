@@ -1,0 +1,39 @@
+// The one function that decides which address a request comes from. Whoever else wants to know asks it, and reads no
+// header that a client may have written.
+
+import { canonicalIp } from "../shared/net/address.ts";
+import { timingSafeEqual } from "../shared/net/constant-time.ts";
+import type { Env } from "./env.ts";
+
+/** Holds the front's secret. */
+const FRONT_SECRET_HEADER = "x-causeway-front";
+/** Holds the client's address, as the front saw it. */
+const FRONT_CLIENT_HEADER = "x-causeway-client";
+
+/** Headers between a local front and the Worker. They never travel on to an origin. */
+export const FRONT_HEADERS = [FRONT_SECRET_HEADER, FRONT_CLIENT_HEADER] as const;
+
+const LOOPBACK = "127.0.0.1";
+
+/**
+ * The client's address, canonical.
+ *
+ * With FRONT_SECRET set (even empty) there is no Cloudflare network in front: the direct socket hands over no address and
+ * would pass any CF-Connecting-IP, and even any `cf` (header MF-CF-Blob), that a client made up. Then only a peer that
+ * presents the secret may name the client, and everybody else is 127.0.0.1. Whoever serves the Worker locally must
+ * therefore always set it. Without it, CF-Connecting-IP counts on requests that Cloudflare's network marked with `cf`.
+ */
+export function clientAddress(request: Request, env: Pick<Env, "FRONT_SECRET">): string {
+  const secret = env.FRONT_SECRET;
+  if (secret === undefined) {
+    if (!request.cf?.colo) return LOOPBACK;
+    return canonical(request.headers.get("cf-connecting-ip"));
+  }
+  const presented = request.headers.get(FRONT_SECRET_HEADER);
+  if (presented === null || secret === "" || !timingSafeEqual(presented, secret)) return LOOPBACK;
+  return canonical(request.headers.get(FRONT_CLIENT_HEADER));
+}
+
+function canonical(text: string | null): string {
+  return (text !== null && canonicalIp(text.trim())) || LOOPBACK;
+}

@@ -1,0 +1,26 @@
+// Every path of the control plane with its methods. A path that exists answers other methods 405 with Allow.
+
+import { activateVersion, readConfig, readVersions, writeConfig } from "./config.ts";
+import type { ControlExchange } from "./exchange.ts";
+import { health, ready } from "./health.ts";
+import { connectRelay } from "./relays.ts";
+import { endSession, makeLoginCode, startSession } from "./session.ts";
+import { connections, stats, statsSocket } from "./stats.ts";
+import { makeTicket } from "./tickets.ts";
+
+export type Handler = (x: ControlExchange) => Response | Promise<Response>;
+
+export const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  "/health": { GET: health },
+  "/ready": { GET: ready },
+  "/api/stats": { GET: stats },
+  "/api/stats/ws": { GET: statsSocket },
+  "/api/connections": { GET: connections },
+  "/api/config": { GET: readConfig, PUT: writeConfig },
+  "/api/config/versions": { GET: readVersions },
+  "/api/config/rollback": { POST: activateVersion },
+  "/api/tickets": { POST: makeTicket },
+  "/api/session": { POST: startSession, DELETE: endSession },
+  "/api/login-codes": { POST: makeLoginCode },
+  "/relay/connect": { GET: connectRelay },
+};

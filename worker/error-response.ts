@@ -1,0 +1,86 @@
+// Turns errors into answers: JSON on the control plane, a short page or JSON by Accept elsewhere. Nothing that an
+// upstream, a stack or an exception says reaches a client of a proxied host; only codes and their fixed sentences do.
+
+import { CausewayError, ERRORS } from "../shared/errors.ts";
+import { CONTROL_LIMITS } from "../shared/limits.ts";
+
+export interface ErrorContext {
+  readonly requestId: string;
+  readonly request: Request;
+  /** True on the control plane: always JSON, and the error's own message, written for operators. */
+  readonly control?: boolean;
+  /** Methods of the path, for 405. */
+  readonly allow?: string;
+  /** What is wrong with a configuration, each with path, value and legal range. */
+  readonly problems?: readonly unknown[];
+}
+
+/** The answer to a known error. Always has X-Request-Id; Retry-After with 429 and 503. */
+export function errorResponse(error: CausewayError, x: ErrorContext): Response {
+  const { code, status } = error;
+  const headers = new Headers({
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Request-Id": x.requestId,
+  });
+  if (status === 429 || status === 503) headers.set("Retry-After", String(CONTROL_LIMITS.RETRY_AFTER_S));
+  if (status === 426) headers.set("Upgrade", "websocket");
+  if (status === 405 && x.allow !== undefined) headers.set("Allow", x.allow);
+  if (x.control && status === 401) headers.set("WWW-Authenticate", 'Bearer realm="causeway"');
+  const message = x.control ? error.message : ERRORS[code].text;
+  if (!x.control && wantsPage(x.request)) {
+    headers.set("Content-Type", "text/html; charset=utf-8");
+    headers.set("Content-Security-Policy", "default-src 'none'; sandbox");
+    headers.set("Vary", "Accept");
+    return new Response(page(status, code, message, x.requestId), { status, headers });
+  }
+  headers.set("Content-Type", "application/json");
+  if (!x.control) headers.set("Vary", "Accept");
+  const body = {
+    code,
+    message,
+    request_id: x.requestId,
+    ...(x.problems && { problems: x.problems }),
+  };
+  return new Response(JSON.stringify({ error: body }), { status, headers });
+}
+
+/** The answer to anything thrown: an unknown error is reported and answered as `internal`, without its text. */
+export function failureResponse(thrown: unknown, x: ErrorContext): Response {
+  if (thrown instanceof CausewayError) return errorResponse(thrown, x);
+  reportUnexpected(thrown, x.requestId);
+  return errorResponse(new CausewayError("internal"), x);
+}
+
+function wantsPage(request: Request): boolean {
+  return (
+    request.headers.get("accept")?.toLowerCase().includes("text/html") === true &&
+    !request.headers.has("upgrade")
+  );
+}
+
+function page(status: number, code: string, message: string, requestId: string): string {
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${status} ${code}</title>
+<h1>${status}</h1><p>${message}.</p><p><code>${code}</code> <small>request ${requestId}</small></p></html>
+`;
+}
+
+/**
+ * One JSON line in the Worker's log. The message is left out on purpose: runtime errors quote URLs, and those may carry
+ * credentials; name and frames are enough to find the place.
+ */
+function reportUnexpected(thrown: unknown, requestId: string): void {
+  const error = thrown instanceof Error ? thrown : undefined;
+  const frames = error?.stack?.split("\n").filter((line) => line.trimStart().startsWith("at ")) ?? [];
+  // biome-ignore lint/suspicious/noConsole: the runtime's log is where an unexpected error is reported
+  console.error(
+    JSON.stringify({
+      event: "unexpected_error",
+      request_id: requestId,
+      name: error?.name ?? typeof thrown,
+      frames: frames.slice(0, 8).map((line) => line.trim()),
+    }),
+  );
+}
