@@ -1,0 +1,87 @@
+// Everything that the relay reports: one typed event each, and the sink that writes them to the log. Whoever serves
+// connections emits events and knows no logger. Events carry no passwords, and URLs lose user info and query.
+
+import type { Logger } from "pino";
+import type { ErrorCode } from "../shared/errors.ts";
+import type { CloseReason, FlowKind } from "../shared/flow/flow.ts";
+
+/** Who is on the other end of an inbound's connection. */
+export interface Peer {
+  /** The inbound, as `NAME/mixed`. */
+  readonly inbound: string;
+  /** The client's address, canonical. */
+  readonly client: string;
+}
+
+/** Somebody's wish to reach something. */
+interface Attempt extends Peer {
+  /** The user's name, or "". */
+  readonly user: string;
+  /** `host:port`, or a URL without user info and query: people put secrets there. */
+  readonly target: string;
+}
+
+export type RelayEvent =
+  | {
+      readonly type: "listener_up";
+      readonly inbound: string;
+      readonly address: string;
+      readonly port: number;
+    }
+  | {
+      readonly type: "listener_down";
+      readonly inbound: string;
+      readonly address: string;
+      readonly port: number;
+    }
+  | (Attempt & { readonly type: "connection_opened"; readonly id: string; readonly kind: FlowKind })
+  | (Attempt & {
+      readonly type: "connection_closed";
+      readonly id: string;
+      readonly kind: FlowKind;
+      readonly up: number;
+      readonly down: number;
+      readonly durationMs: number;
+      readonly reason: CloseReason;
+    })
+  | (Peer & { readonly type: "auth_failed"; readonly user: string; readonly code: ErrorCode })
+  | (Attempt & { readonly type: "policy_denied"; readonly why: string })
+  | (Attempt & { readonly type: "dial_failed"; readonly code: ErrorCode; readonly why: string })
+  | (Peer & { readonly type: "handshake_failed"; readonly why: string })
+  | (Peer & { readonly type: "connections_full" })
+  | { readonly type: "drain_expired"; readonly connections: number };
+
+export type EmitEvent = (event: RelayEvent) => void;
+
+type Level = "debug" | "info" | "warn";
+
+/** A client's mistake is `info` at most: anybody could fill a log of warnings. */
+const LEVELS: Readonly<Record<RelayEvent["type"], Level>> = {
+  listener_up: "info",
+  listener_down: "info",
+  connection_opened: "debug",
+  connection_closed: "info",
+  auth_failed: "warn",
+  policy_denied: "info",
+  dial_failed: "info",
+  handshake_failed: "debug",
+  connections_full: "warn",
+  drain_expired: "warn",
+};
+
+/** The sink that logs events as JSON: `event` names the type, keys are in snake_case. */
+export function logEvents(log: Pick<Logger, Level>): EmitEvent {
+  return (event) => {
+    const { type, ...facts } = event;
+    log[LEVELS[type]]({ event: type, ...snakeKeys(facts) });
+  };
+}
+
+function snakeKeys(facts: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([key, value]) => [
+      key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  );
+}

@@ -1,0 +1,41 @@
+// What an inbound is to the relay, and what it needs from it. Types only.
+
+import type { Ledger } from "../../shared/flow/ledger.ts";
+import type { EmitEvent } from "../events.ts";
+import type { Outbound, Refusal } from "../outbound/outbound.ts";
+import type { Users } from "../users.ts";
+
+export interface Inbound {
+  readonly kind: string;
+  /** The bound address, once started. */
+  readonly address: string;
+  readonly port: number;
+  /** @throws PortTakenError when the port is taken */
+  start(): Promise<void>;
+  /** Open connections go on. */
+  stopAccepting(): void;
+  /** Frees what is left once all connections have ended. */
+  close(): Promise<void>;
+}
+
+/** Where an inbound listens, and the setting that says so. */
+export interface ListenAt {
+  readonly host: string;
+  readonly port: number;
+  /** For errors: `relay.inbounds[0].listen`. */
+  readonly setting: string;
+}
+
+/** What an inbound needs of its relay. */
+export interface InboundDeps {
+  /** The inbound's name in stats: `NAME/mixed`. */
+  readonly service: string;
+  readonly auth: "none" | "password";
+  readonly users: Pick<Users, "signIn">;
+  readonly outbound: Outbound;
+  readonly refusal: Refusal;
+  readonly ledger: Ledger;
+  readonly emit: EmitEvent;
+  readonly idleTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+}

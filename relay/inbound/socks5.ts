@@ -1,0 +1,210 @@
+// The server side of SOCKS5 (RFC 1928) with user names and passwords (RFC 1929), as a machine: bytes in, actions out.
+// It knows no socket, no clock and no users; whoever owns the socket runs the actions.
+
+import type { ErrorCode } from "../../shared/errors.ts";
+import { formatIp, type IpBytes, parseIp } from "../../shared/net/address.ts";
+
+const VERSION = 5;
+const AUTH_VERSION = 1;
+const METHOD = { NONE: 0x00, PASSWORD: 0x02, UNACCEPTABLE: 0xff } as const;
+const COMMAND_CONNECT = 1;
+const ADDRESS = { IPV4: 1, DOMAIN: 3, IPV6: 4 } as const;
+
+/** Reply codes of RFC 1928 section 6. */
+export const REPLY = {
+  SUCCEEDED: 0,
+  GENERAL_FAILURE: 1,
+  NOT_ALLOWED: 2,
+  NETWORK_UNREACHABLE: 3,
+  HOST_UNREACHABLE: 4,
+  CONNECTION_REFUSED: 5,
+  TTL_EXPIRED: 6,
+  COMMAND_NOT_SUPPORTED: 7,
+  ADDRESS_NOT_SUPPORTED: 8,
+} as const;
+export type Reply = (typeof REPLY)[keyof typeof REPLY];
+
+const REPLIES: Partial<Readonly<Record<ErrorCode, Reply>>> = {
+  target_refused: REPLY.NOT_ALLOWED,
+  network_unreachable: REPLY.NETWORK_UNREACHABLE,
+  target_unreachable: REPLY.HOST_UNREACHABLE,
+  name_unknown: REPLY.HOST_UNREACHABLE,
+  connection_refused: REPLY.CONNECTION_REFUSED,
+  // A packet's lifetime is the only time RFC 1928 knows; this keeps a timeout apart from an unreachable host.
+  dial_timeout: REPLY.TTL_EXPIRED,
+};
+
+/** The reply that tells a failed dial. */
+export function replyFor(code: ErrorCode): Reply {
+  return REPLIES[code] ?? REPLY.GENERAL_FAILURE;
+}
+
+/**
+ * A reply to a request:
+ *
+ *     VER=5 | REP | RSV=0 | ATYP | BND.ADDR 4 or 16 | BND.PORT 2
+ */
+export function encodeReply(reply: Reply, bound: { address: string; port: number } | undefined): Buffer {
+  const ip: IpBytes = (bound && parseIp(bound.address)) ?? new Uint8Array(4);
+  const port = bound?.port ?? 0;
+  const type = ip.length === 4 ? ADDRESS.IPV4 : ADDRESS.IPV6;
+  return Buffer.from([VERSION, reply, 0, type, ...ip, port >> 8, port & 0xff]);
+}
+
+export type Socks5Action =
+  | { readonly type: "send"; readonly bytes: Uint8Array }
+  /** Check the credentials, then call `signedIn`; feed nothing in between. */
+  | { readonly type: "sign_in"; readonly user: string; readonly password: string }
+  /** The handshake is over: dial, then answer with `encodeReply`; `rest()` goes to the target. */
+  | { readonly type: "connect"; readonly host: string; readonly port: number }
+  /** The handshake has failed: send what came before, then close. */
+  | { readonly type: "fail"; readonly why: string };
+
+type State = "greeting" | "credentials" | "signing_in" | "request" | "over";
+
+/** What a state made of the bytes: how many it used, and what follows; undefined while there are too few. */
+interface Step {
+  readonly used: number;
+  readonly next: State;
+  readonly actions: readonly Socks5Action[];
+}
+
+/** Fed with a client's bytes in any pieces; it holds what it has not used yet, so feed it nothing once it is over. */
+export class Socks5Machine {
+  readonly #auth: "none" | "password";
+  #state: State = "greeting";
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(auth: "none" | "password") {
+    this.#auth = auth;
+  }
+
+  /** Bytes after the handshake: the client's first data for the target. */
+  rest(): Buffer {
+    return this.#bytes;
+  }
+
+  feed(chunk: Buffer): Socks5Action[] {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    return this.#run();
+  }
+
+  /** Goes on after `sign_in`. RFC 1929: a failure is answered and the connection closed. */
+  signedIn(accepted: boolean): Socks5Action[] {
+    if (this.#state !== "signing_in") return [];
+    this.#state = accepted ? "request" : "over";
+    const answer = send(AUTH_VERSION, accepted ? 0 : 1);
+    return accepted ? [answer, ...this.#run()] : [answer, { type: "fail", why: "the sign-in was refused" }];
+  }
+
+  #run(): Socks5Action[] {
+    const actions: Socks5Action[] = [];
+    for (;;) {
+      const step = this.#step();
+      if (step === undefined) return actions;
+      this.#bytes = this.#bytes.subarray(step.used);
+      this.#state = step.next;
+      actions.push(...step.actions);
+    }
+  }
+
+  #step(): Step | undefined {
+    switch (this.#state) {
+      case "greeting":
+        return readGreeting(this.#bytes, this.#auth);
+      case "credentials":
+        return readCredentials(this.#bytes);
+      case "request":
+        return readRequest(this.#bytes);
+      case "signing_in":
+      case "over":
+        return undefined;
+    }
+  }
+}
+
+function send(...bytes: number[]): Socks5Action {
+  return { type: "send", bytes: Uint8Array.from(bytes) };
+}
+
+function fail(why: string, ...before: Socks5Action[]): Step {
+  return { used: 0, next: "over", actions: [...before, { type: "fail", why }] };
+}
+
+function refuse(reply: Reply, why: string): Step {
+  return fail(why, { type: "send", bytes: encodeReply(reply, undefined) });
+}
+
+/** VER=5 | NMETHODS | METHODS 1..255 */
+function readGreeting(bytes: Buffer, auth: "none" | "password"): Step | undefined {
+  const [version, count] = bytes;
+  if (version === undefined) return undefined;
+  if (version !== VERSION) return fail(`version ${version} is not SOCKS5`);
+  if (count === undefined || bytes.length < 2 + count) return undefined;
+  const method = auth === "none" ? METHOD.NONE : METHOD.PASSWORD;
+  if (!bytes.subarray(2, 2 + count).includes(method)) {
+    return fail("no acceptable method was offered", send(VERSION, METHOD.UNACCEPTABLE));
+  }
+  return {
+    used: 2 + count,
+    next: auth === "none" ? "request" : "credentials",
+    actions: [send(VERSION, method)],
+  };
+}
+
+/** VER=1 | ULEN | UNAME 1..255 | PLEN | PASSWD 1..255 (RFC 1929) */
+function readCredentials(bytes: Buffer): Step | undefined {
+  const [version, userLength] = bytes;
+  if (version === undefined) return undefined;
+  if (version !== AUTH_VERSION) return fail("the sign-in is malformed", send(AUTH_VERSION, 1));
+  if (userLength === undefined) return undefined;
+  const passwordLength = bytes[2 + userLength];
+  if (passwordLength === undefined) return undefined;
+  const start = 3 + userLength;
+  const used = start + passwordLength;
+  if (bytes.length < used) return undefined;
+  const user = bytes.toString("utf8", 2, 2 + userLength);
+  const password = bytes.toString("utf8", start, used);
+  return { used, next: "signing_in", actions: [{ type: "sign_in", user, password }] };
+}
+
+/** VER=5 | CMD | RSV=0 | ATYP | DST.ADDR 4, 16 or 1 + 1..255 | DST.PORT 2 */
+function readRequest(bytes: Buffer): Step | undefined {
+  const [version, command, , type] = bytes;
+  if (version === undefined) return undefined;
+  if (version !== VERSION) return refuse(REPLY.GENERAL_FAILURE, "the request is malformed");
+  if (type === undefined) return undefined;
+  const address = readAddress(bytes, type);
+  if (address === "unknown")
+    return refuse(REPLY.ADDRESS_NOT_SUPPORTED, `address type ${type} is not supported`);
+  if (address === undefined || bytes.length < address.end + 2) return undefined;
+  if (command !== COMMAND_CONNECT) {
+    return refuse(REPLY.COMMAND_NOT_SUPPORTED, `command ${command} is not supported`);
+  }
+  const port = bytes.readUInt16BE(address.end);
+  if (address.host === undefined) return refuse(REPLY.GENERAL_FAILURE, "the name is malformed");
+  return {
+    used: address.end + 2,
+    next: "over",
+    actions: [{ type: "connect", host: address.host, port }],
+  };
+}
+
+interface Address {
+  /** Undefined for a name that cannot be one. */
+  readonly host: string | undefined;
+  /** Where the port stands. */
+  readonly end: number;
+}
+
+function readAddress(bytes: Buffer, type: number): Address | "unknown" | undefined {
+  if (type === ADDRESS.IPV4 || type === ADDRESS.IPV6) {
+    const end = 4 + (type === ADDRESS.IPV4 ? 4 : 16);
+    return bytes.length < end ? undefined : { host: formatIp(bytes.subarray(4, end)), end };
+  }
+  if (type !== ADDRESS.DOMAIN) return "unknown";
+  const length = bytes[4];
+  if (length === undefined || bytes.length < 5 + length) return undefined;
+  const name = bytes.toString("latin1", 5, 5 + length);
+  return { host: /^[!-~]+$/.test(name) ? name : undefined, end: 5 + length };
+}

@@ -1,0 +1,198 @@
+// The relay's control link to the edge: owns the WebSocket, the timers and the ledger's batches, and runs what the state
+// machine in machine.ts decides. Totals survive any loss of the edge, because the ledger keeps what is unacknowledged.
+
+import WebSocket from "ws";
+import type { Ledger } from "../../shared/flow/ledger.ts";
+import {
+  EdgeMessageSchema,
+  LINK_SUBPROTOCOL,
+  parseLinkMessage,
+  type RelayMessage,
+} from "../../shared/flow/link.ts";
+import { LINK_LIMITS } from "../../shared/limits.ts";
+import {
+  initialLink,
+  type LinkAction,
+  type LinkEvent,
+  type LinkReport,
+  type LinkTimer,
+  stepLink,
+} from "./machine.ts";
+
+/** What the link needs of a logger; pino's fits. */
+export interface LinkLog {
+  info(facts: object): void;
+  warn(facts: object): void;
+}
+
+export interface LinkOptions {
+  /** The edge's base URL, as in `ws://127.0.0.1:8787`. */
+  edge: string;
+  token: string;
+  /** The relay's name at the edge. */
+  name: string;
+  ledger: Ledger;
+  /** Listeners shown on the dashboard. */
+  inbounds: readonly { kind: string; address: string; port: number }[];
+  version: string;
+  log: LinkLog;
+}
+
+export interface Link {
+  /** Sends what is unreported, waits at most 5 s for its acknowledgement, and closes. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/** Starts the link; it connects, and reconnects, by itself until stopped. */
+export function startLink(options: LinkOptions): Link {
+  return new RelayLink(options);
+}
+
+function listener({ kind, address, port }: LinkOptions["inbounds"][number]): string {
+  return `${kind} ${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
+class RelayLink implements Link {
+  readonly #options: LinkOptions;
+  readonly #timers = new Map<LinkTimer, NodeJS.Timeout>();
+  readonly #finished = Promise.withResolvers<void>();
+  #state = initialLink();
+  #socket: WebSocket | undefined;
+  /** Why the edge refused the upgrade, until the close that follows. */
+  #refusal = "";
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#handle({ type: "start" });
+  }
+
+  stop(): Promise<void> {
+    this.#handle({ type: "stop", unreported: this.#options.ledger.unreported });
+    return this.#finished.promise;
+  }
+
+  #handle(event: LinkEvent): void {
+    const { state, actions } = stepLink(this.#state, event, Math.random());
+    this.#state = state;
+    for (const action of actions) this.#run(action);
+  }
+
+  #run(action: LinkAction): void {
+    switch (action.do) {
+      case "connect":
+        this.#connect();
+        break;
+      case "send_hello":
+        this.#hello();
+        break;
+      case "send_ping":
+        this.#socket?.send("ping");
+        break;
+      case "flush":
+        this.#flush(action.last);
+        break;
+      case "refresh":
+        this.#options.ledger.refresh();
+        break;
+      case "acknowledge":
+        this.#options.ledger.acknowledge(action.seq);
+        break;
+      case "drop":
+        this.#drop(action.code, action.reason);
+        break;
+      case "set":
+        this.#set(action.timer, action.ms);
+        break;
+      case "clear":
+        for (const timer of action.timers) clearTimeout(this.#timers.get(timer));
+        break;
+      case "report":
+        this.#report(action.event);
+        break;
+      case "finish":
+        this.#finished.resolve();
+        break;
+    }
+  }
+
+  #connect(): void {
+    const { edge, token } = this.#options;
+    const bearer = `bearer.${Buffer.from(token).toString("base64url")}`;
+    const socket = new WebSocket(new URL("/relay/connect", edge), [LINK_SUBPROTOCOL, bearer], {
+      maxPayload: LINK_LIMITS.REPLY_BYTES_MAX,
+      perMessageDeflate: false,
+      followRedirects: false,
+    });
+    this.#socket = socket;
+    this.#refusal = "";
+    // A socket that was dropped may still speak; only the current one is heard.
+    const ifCurrent = (event: () => LinkEvent) => {
+      if (this.#socket === socket) this.#handle(event());
+    };
+    socket.on("open", () => ifCurrent(() => ({ type: "opened" })));
+    socket.on("message", (data, binary) => ifCurrent(() => read(String(data), binary)));
+    socket.on("error", (error) => {
+      if (this.#socket === socket) this.#refusal = error.message;
+    });
+    socket.on("close", (code, reason) =>
+      ifCurrent(() => {
+        this.#socket = undefined;
+        return { type: "closed", code, reason: String(reason) || this.#refusal };
+      }),
+    );
+  }
+
+  #hello(): void {
+    const { name, version, inbounds } = this.#options;
+    const named = inbounds.slice(0, LINK_LIMITS.INBOUNDS_MAX).map(listener);
+    this.#send({ type: "hello", name, version, inbounds: named });
+  }
+
+  #flush(last: boolean): void {
+    const batch = this.#options.ledger.seal(Date.now(), last);
+    if (batch) {
+      this.#send({ type: "batch", batch });
+      this.#handle({ type: "sealed", seq: batch.seq, last: batch.last });
+    } else {
+      this.#handle({ type: "nothing" });
+    }
+  }
+
+  #send(message: RelayMessage): void {
+    // An error of the socket ends in its close event; the batch stays with the ledger until acknowledged.
+    this.#socket?.send(JSON.stringify(message), () => undefined);
+  }
+
+  #drop(code: number, reason: string): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (!socket) return;
+    // ws reports a handshake cut short as an error; nobody is interested any more.
+    socket.removeAllListeners();
+    socket.on("error", () => undefined);
+    if (code === 1000 && socket.readyState === WebSocket.OPEN) socket.close(code, reason);
+    else socket.terminate();
+  }
+
+  #set(timer: LinkTimer, ms: number): void {
+    clearTimeout(this.#timers.get(timer));
+    const expire = () => this.#handle({ type: "timer", timer });
+    this.#timers.set(timer, setTimeout(expire, ms));
+  }
+
+  #report(event: LinkReport): void {
+    const { edge, log } = this.#options;
+    if (event.type === "link_up") {
+      log.info({ event: event.type, edge });
+    } else {
+      const { type, code, reason, retryMs } = event;
+      log.warn({ event: type, edge, code, reason, retry_ms: retryMs });
+    }
+  }
+}
+
+function read(text: string, binary: boolean): LinkEvent {
+  if (!binary && text === "pong") return { type: "pong" };
+  const message = binary ? undefined : parseLinkMessage(EdgeMessageSchema, text);
+  return message ? { type: "message", message } : { type: "malformed" };
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// The CLI: streams, signals and the exit code around one command. The only process.exit of the relay.
+
+import { text } from "node:stream/consumers";
+import type { CommandIo } from "./cli/command.ts";
+import { runCommandLine } from "./cli/run.ts";
+import { readVersion } from "./version.ts";
+
+const EXIT_INTERRUPTED = 130;
+/** `npm start` passes a Ctrl-C on that the terminal has sent to the whole group already: one key press, two signals. */
+const SAME_KEY_PRESS_MS = 500;
+
+/** First signal: stop in order. Second: at once, for a stop that hangs. */
+function abortOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  let abortedAt = 0;
+  function onSignal(): void {
+    if (!controller.signal.aborted) {
+      abortedAt = performance.now();
+      controller.abort();
+    } else if (performance.now() - abortedAt > SAME_KEY_PRESS_MS) {
+      process.exit(EXIT_INTERRUPTED);
+    }
+  }
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return controller.signal;
+}
+
+/** A reader such as `head` that goes away ends the program quietly, as it does any Unix filter. */
+function ignoreClosedOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
+const io: CommandIo = {
+  out: (line) => void process.stdout.write(`${line}\n`),
+  err: (line) => void process.stderr.write(`${line}\n`),
+  env: process.env,
+  signal: abortOnSignals(),
+  readInput: () => text(process.stdin),
+};
+
+ignoreClosedOutput();
+process.exit(await runCommandLine(process.argv.slice(2), io, readVersion()));

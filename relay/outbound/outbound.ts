@@ -1,0 +1,50 @@
+// What an outbound is: the way a connection leaves the relay. Types only, and the names of what can go wrong.
+
+import type { Socket } from "node:net";
+import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
+import type { IpBytes } from "../../shared/net/address.ts";
+
+export interface Target {
+  /** A name, or a literal address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Says why an address may not be dialled, or undefined when it may. */
+export type Refusal = (ip: IpBytes, port: number) => string | undefined;
+
+export interface DialOptions {
+  /** Judges every address that the target leads to. */
+  readonly refusal: Refusal;
+  /** Gives up: the client is gone or the relay stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface Outbound {
+  /**
+   * A connected, paused socket that allows half-open; it belongs to the caller.
+   * @throws CausewayError with one of the codes of `dialErrorCode`, or `target_refused`
+   */
+  connect(target: Target, options: DialOptions): Promise<Socket>;
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ECONNREFUSED: "connection_refused",
+  ENETUNREACH: "network_unreachable",
+  ENETDOWN: "network_unreachable",
+  EADDRNOTAVAIL: "network_unreachable",
+  EAFNOSUPPORT: "network_unreachable",
+  EHOSTUNREACH: "target_unreachable",
+  EHOSTDOWN: "target_unreachable",
+  ETIMEDOUT: "dial_timeout",
+  ENOTFOUND: "name_unknown",
+  ENODATA: "name_unknown",
+  EBADNAME: "name_unknown",
+};
+
+/** The code for a system or resolver error. */
+export function dialErrorCode(error: unknown): ErrorCode {
+  if (error instanceof CausewayError) return error.code;
+  const system = error instanceof Error && "code" in error ? String(error.code) : "";
+  return CODES[system] ?? "dial_failed";
+}

@@ -1,0 +1,45 @@
+// Runs a command line in process and keeps what it printed.
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runCommandLine } from "../../../relay/cli/run.ts";
+
+export interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `argv` as `causeway` would; nothing of this process's environment or input is seen. */
+export async function run(
+  argv: readonly string[],
+  given: { env?: Record<string, string>; input?: string } = {},
+): Promise<Run> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCommandLine(
+    argv,
+    {
+      out: (line) => void out.push(line),
+      err: (line) => void err.push(line),
+      env: given.env ?? {},
+      signal: new AbortController().signal,
+      readInput: () => Promise.resolve(given.input ?? ""),
+    },
+    "0.0.0",
+  );
+  return { code, out: out.join("\n"), err: err.join("\n") };
+}
+
+/** A file of its own for one test; `use` gets its path. */
+export async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "causeway-"));
+  try {
+    const path = join(folder, "causeway.toml");
+    await writeFile(path, text);
+    return await use(path);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
