@@ -1,0 +1,41 @@
+// What starting locally asks of the edge's control API.
+
+import { setTimeout as delay } from "node:timers/promises";
+
+const READY_DEADLINE_MS = 15_000;
+const READY_POLL_MS = 50;
+
+/**
+ * Makes the code of a one-time login link.
+ * @throws {Error} when the edge refuses.
+ */
+export async function createLoginCode(edgeUrl: string, adminToken: string): Promise<string> {
+  const reply = await fetch(`${edgeUrl}/api/login-codes`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${adminToken}` },
+  });
+  const text = await reply.text();
+  const code = reply.ok ? (JSON.parse(text) as { code?: unknown }).code : undefined;
+  if (typeof code === "string") return code;
+  throw new Error(`Cannot make a login link: the edge answered ${reply.status}: ${text.slice(0, 300)}`);
+}
+
+/**
+ * Resolves once the edge has its configuration and its objects answer.
+ * @throws {Error} when that takes longer than 15 s.
+ */
+export async function untilReady(edgeUrl: string): Promise<void> {
+  const deadline = Date.now() + READY_DEADLINE_MS;
+  for (;;) {
+    const reply = await fetch(`${edgeUrl}/ready`).catch((error: unknown) => String(error));
+    if (typeof reply !== "string") {
+      await reply.body?.cancel();
+      if (reply.ok) return;
+    }
+    if (Date.now() > deadline) {
+      const said = typeof reply === "string" ? reply : `/ready answers ${reply.status}`;
+      throw new Error(`The edge is not ready after ${READY_DEADLINE_MS / 1_000} s: ${said}`);
+    }
+    await delay(READY_POLL_MS);
+  }
+}

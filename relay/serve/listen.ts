@@ -1,0 +1,54 @@
+// Listening with an error that says what to do: which port is taken and by which setting it can be moved.
+
+import { createServer, type Server } from "node:net";
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** The option or configuration key that chooses the port, for the error. */
+  readonly setting: string;
+}
+
+/** Something else listens on the port. */
+export class PortTakenError extends Error {
+  readonly port: number;
+  readonly setting: string;
+
+  constructor({ host, port, setting }: ListenOptions, options?: ErrorOptions) {
+    super(`Cannot listen on ${host}:${port}: the port is taken, choose another with ${setting}`, options);
+    this.name = "PortTakenError";
+    this.port = port;
+    this.setting = setting;
+  }
+}
+
+/**
+ * Resolves once the server listens.
+ * @throws {PortTakenError} when the port is taken.
+ */
+export function listen(server: Server, options: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    function onError(error: NodeJS.ErrnoException): void {
+      reject(error.code === "EADDRINUSE" ? new PortTakenError(options, { cause: error }) : error);
+    }
+    server.once("error", onError);
+    server.listen({ host: options.host, port: options.port, exclusive: true }, () => {
+      server.off("error", onError);
+      resolve();
+    });
+  });
+}
+
+/**
+ * Finds out whether a port is free by taking it for a moment; resolves to the port, a free one for 0.
+ * For listeners of other processes, which report a taken port badly.
+ * @throws {PortTakenError} when the port is taken.
+ */
+export async function claimPort(options: ListenOptions): Promise<number> {
+  const server = createServer();
+  await listen(server, options);
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : options.port;
+}

@@ -1,0 +1,43 @@
+// The environment a configuration is read with on this machine: tokens that connect its own parts and are not set are
+// made, so that the local default runs without any preparation.
+
+import { readFile } from "node:fs/promises";
+import { parse } from "smol-toml";
+import { localSecrets } from "./secrets.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `env` with the missing tokens of the configuration file added; they are kept in `stateDir`. */
+export async function localEnvironment(
+  path: string,
+  stateDir: string,
+  env: Environment,
+): Promise<Environment> {
+  const missing = tokenVariables(await readToml(path)).filter((name) => env[name] === undefined);
+  return missing.length === 0 ? env : { ...env, ...(await localSecrets(stateDir, missing)) };
+}
+
+/** A file that cannot be read has no tokens here; whoever loads it afterwards says what is wrong with it. */
+async function readToml(path: string): Promise<unknown> {
+  try {
+    return parse(await readFile(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Variables of the control link's token: both of its ends are on this machine. Passwords are never made up. */
+export function tokenVariables(raw: unknown): string[] {
+  const { relays, relay } = asTable(raw);
+  const tokens = [asTable(relay).edge_token, ...asList(relays).map((link) => asTable(link).token)];
+  const names = tokens.map((token) => /^env:([A-Za-z_]\w*)$/.exec(String(token))?.[1]);
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+function asTable(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,88 @@
+// What `causeway start` prints once everything runs: what listens where, the login link, three things to try. Pure.
+
+import type { Config } from "../../shared/config/schema.ts";
+
+export interface Listener {
+  readonly what: string;
+  readonly address: string;
+  /** The option or key that moves it. */
+  readonly setting: string;
+}
+
+export interface Running {
+  readonly config: Config;
+  readonly edgeUrl: string;
+  readonly demoUrl: string | undefined;
+  readonly listeners: readonly Listener[];
+  /** Address of the first proxy inbound. */
+  readonly proxy: string | undefined;
+  readonly loginCode: string;
+  readonly stateDir: string;
+}
+
+/** The lines, without a final line break. */
+export function startSummary(running: Running): string {
+  const { config, edgeUrl } = running;
+  const channels = config.channels.map(({ id }) => `${edgeUrl}/proxy/${id}/stream.m3u8`);
+  return [
+    ...table(
+      ["WHAT", "LISTENS ON", "SET BY"],
+      running.listeners.map(({ what, address, setting }) => [what, address, setting]),
+    ),
+    "",
+    ...listed(
+      "Hosts at the edge",
+      config.hosts.map(({ host }) => hostUrl(host, edgeUrl)),
+    ),
+    ...listed("Channels at the edge", channels),
+    "",
+    "Dashboard, signed in by this link once:",
+    `  ${edgeUrl}/#login=${running.loginCode}`,
+    "",
+    "Try:",
+    ...thingsToTry(running).map((line) => `  ${line}`),
+    "",
+    `Secrets and state are in ${running.stateDir}. Stop with Ctrl-C.`,
+  ].join("\n");
+}
+
+/** Commands that work as they stand. */
+export function thingsToTry({ config, edgeUrl, demoUrl, proxy }: Running): string[] {
+  const host = config.hosts.find(({ host }) => !host.startsWith("*."))?.host;
+  const channel = config.channels[0]?.id;
+  const openProxy = config.relay?.inbounds[0]?.auth === "none" ? proxy : undefined;
+  return [
+    ...(host === undefined
+      ? []
+      : [`curl -H 'Host: ${host}' ${edgeUrl}/${demoUrl === undefined ? "" : "headers"}`]),
+    ...(openProxy === undefined || demoUrl === undefined
+      ? []
+      : [`curl -x socks5h://${openProxy} -o /dev/null ${demoUrl}/bytes/100000000`]),
+    ...(channel === undefined ? [] : [`curl ${edgeUrl}/proxy/${channel}/stream.m3u8`]),
+  ];
+}
+
+/** Names that lead to this machine are shown as URLs, others as names. */
+function hostUrl(host: string, edgeUrl: string): string {
+  if (!host.endsWith(".localhost") || host.startsWith("*.")) return host;
+  const url = new URL(edgeUrl);
+  url.hostname = host;
+  return url.href;
+}
+
+const LISTED_MAX = 10;
+
+function listed(title: string, items: readonly string[]): string[] {
+  if (items.length === 0) return [];
+  const more = items.length - LISTED_MAX;
+  const lines = [`${title}:`, ...items.slice(0, LISTED_MAX).map((item) => `  ${item}`)];
+  return more > 0 ? [...lines, `  and ${more} more`] : lines;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  return all.map((row) =>
+    `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd(),
+  );
+}
