@@ -1,0 +1,49 @@
+// The table of services: hosts, channels and inbounds with what was counted for each.
+
+import type { ServiceSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
+import { byId } from "./dom.ts";
+import { formatBytes, formatCount, formatRate, formatShare } from "./format.ts";
+import { tryIt } from "./hints.ts";
+import { type Column, Table } from "./table.ts";
+
+const COLUMNS: readonly Column<ServiceSnapshot>[] = [
+  { label: "Service", text: (row) => row.service, value: (row) => row.service, detail: (row) => row.service },
+  { label: "Kind", text: (row) => row.kind, value: (row) => row.kind },
+  number("Open", (row) => row.active, formatCount),
+  number("Down now", (row) => row.down_rate, formatRate),
+  number("Up now", (row) => row.up_rate, formatRate),
+  number("Down", (row) => row.down, formatBytes, " bytes"),
+  number("Up", (row) => row.up, formatBytes, " bytes"),
+  number("Requests", (row) => row.requests, formatCount),
+  number("Errors", (row) => row.errors, formatCount),
+  number("Aborted", (row) => row.aborted, formatCount),
+  {
+    label: "Cache hits",
+    numeric: true,
+    text: (row) => formatShare(row.hits, row.hits + row.misses),
+    value: (row) => row.hits / Math.max(1, row.hits + row.misses),
+    detail: (row) => `${formatCount(row.hits)} hits, ${formatCount(row.misses)} misses`,
+  },
+];
+
+function number(
+  label: string,
+  value: (row: ServiceSnapshot) => number,
+  format: (value: number) => string,
+  unit?: string,
+): Column<ServiceSnapshot> {
+  const column = { label, numeric: true, value, text: (row: ServiceSnapshot) => format(value(row)) };
+  return unit ? { ...column, detail: (row) => formatCount(value(row)) + unit } : column;
+}
+
+/** Builds the table and returns what brings it up to date. */
+export function createServices(): (snapshot: Snapshot) => void {
+  const table = new Table<ServiceSnapshot>(byId("services"), {
+    caption: "Services",
+    columns: COLUMNS,
+    key: (row) => `${row.kind} ${row.service}`,
+    sortedBy: COLUMNS.findIndex((column) => column.label === "Down"),
+    empty: () => ["Nothing was counted yet. A service appears with its first request. ", ...tryIt("short")],
+  });
+  return (snapshot) => table.update(snapshot.services);
+}
