@@ -1,0 +1,96 @@
+// The proxies that `npm run bench:relay` compares, each started as its users would start it. Programs that are not
+// installed are named as missing.
+
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { claimPort } from "../../relay/serve/listen.ts";
+import { type Child, isInstalled, startProgram, startScript } from "./children.ts";
+
+export interface Peer {
+  readonly name: string;
+  readonly port: number;
+  /** False: a plain TCP forward to the origin, which has no handshake. */
+  readonly isSocks: boolean;
+  readonly child: Child;
+}
+
+const LOCAL = { host: "127.0.0.1", port: 0, setting: "port" } as const;
+const ROOT = join(import.meta.dirname, "..", "..");
+
+export async function startPeers(originPort: number): Promise<{ peers: Peer[]; missing: string[] }> {
+  const directory = await mkdtemp(join(tmpdir(), "causeway-bench-"));
+  const peers = [await causeway(directory), await pipeProxy()];
+  const missing: string[] = [];
+  const optional: readonly [string, () => Promise<Peer>][] = [
+    ["danted", () => dante(directory)],
+    ["microsocks", microsocks],
+    ["haproxy", () => haproxy(directory, originPort)],
+  ];
+  for (const [command, start] of optional) {
+    if (isInstalled(command)) peers.push(await start());
+    else missing.push(command);
+  }
+  return { peers, missing };
+}
+
+async function causeway(directory: string): Promise<Peer> {
+  const port = await claimPort(LOCAL);
+  const config = join(directory, "causeway.toml");
+  await writeFile(
+    config,
+    `[relay]\nstate = "${directory}/state"\n[[relay.inbounds]]\nkind = "mixed"\nlisten = "127.0.0.1:${port}"\n`,
+  );
+  const args = [join(ROOT, "relay/main.ts"), "relay", "--config", config, "--log-level", "warn"];
+  return { name: "causeway", port, isSocks: true, child: await startProgram(process.execPath, args, port) };
+}
+
+async function pipeProxy(): Promise<Peer> {
+  const port = await claimPort(LOCAL);
+  return { name: "Node pipe", port, isSocks: true, child: await startScript("pipe-proxy.ts", port) };
+}
+
+async function dante(directory: string): Promise<Peer> {
+  const port = await claimPort(LOCAL);
+  const config = join(directory, "danted.conf");
+  await writeFile(
+    config,
+    `logoutput: ${directory}/danted.log
+internal: 127.0.0.1 port = ${port}
+external: 127.0.0.1
+socksmethod: none
+clientmethod: none
+user.privileged: root
+user.unprivileged: nobody
+client pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }
+socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }
+`,
+  );
+  const child = await startProgram("danted", ["-f", config, "-p", `${directory}/danted.pid`], port);
+  return { name: "dante", port, isSocks: true, child };
+}
+
+async function microsocks(): Promise<Peer> {
+  const port = await claimPort(LOCAL);
+  const child = await startProgram("microsocks", ["-i", "127.0.0.1", "-p", String(port)], port);
+  return { name: "microsocks", port, isSocks: true, child };
+}
+
+async function haproxy(directory: string, originPort: number): Promise<Peer> {
+  const port = await claimPort(LOCAL);
+  const config = join(directory, "haproxy.cfg");
+  await writeFile(
+    config,
+    `defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1m
+  timeout server 1m
+listen forward
+  bind 127.0.0.1:${port}
+  server origin 127.0.0.1:${originPort}
+`,
+  );
+  const child = await startProgram("haproxy", ["-db", "-f", config], port);
+  return { name: "haproxy (tcp)", port, isSocks: false, child };
+}
