@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type WorkerdStructuredLog } from "miniflare";
 import { claimPort } from "./listen.ts";
 import { BUILT, ROOT, readManifest } from "./project.ts";
-import { type RuntimeProcesses, watchRuntime } from "./runtime-processes.ts";
+import { type RuntimeProcesses, shieldFromInterrupt, watchRuntime } from "./runtime-processes.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -42,6 +42,7 @@ export interface Edge {
  */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const port = await claimPort({ host: options.host, port: options.port, setting: "--edge-port" });
+  await shieldFromInterrupt(options.stateDir);
   const processes = watchRuntime();
   const miniflare = processes.watch(() => new Miniflare(miniflareOptions(options, port)));
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;

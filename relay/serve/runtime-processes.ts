@@ -4,6 +4,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type ChildProcess, spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { mkdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -50,6 +53,22 @@ export function watchRuntime(): RuntimeProcesses {
       current?.kill("SIGKILL");
     },
   };
+}
+
+/**
+ * Has Miniflare start workerd with SIGINT ignored. A Ctrl-C goes to the whole foreground group, and workerd would end at
+ * once, before the relay has reported its last second to it. Miniflare lets no process option be set, only the path.
+ */
+export async function shieldFromInterrupt(stateDir: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const requireFromMiniflare = createRequire(createRequire(import.meta.url).resolve("miniflare"));
+  const { default: workerd } = requireFromMiniflare("workerd") as { default: string };
+  const script = join(resolve(stateDir), "workerd");
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await writeFile(script, `#!/bin/sh\ntrap '' INT\nexec '${workerd.replaceAll("'", "'\\''")}' "$@"\n`, {
+    mode: 0o700,
+  });
+  process.env.MINIFLARE_WORKERD_PATH = script;
 }
 
 /** A shell that ends workerd when its own standard input closes, which it does however this process ends. */

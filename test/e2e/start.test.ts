@@ -9,7 +9,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { claimPort, listen } from "../../relay/serve/listen.ts";
-import { type CliRun, isRunning, listeningAddresses, processTree, runCli } from "../support/cli.ts";
+import {
+  type CliRun,
+  isRunning,
+  listeningAddresses,
+  pressCtrlC,
+  processTree,
+  runCli,
+} from "../support/cli.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const execute = promisify(execFile);
@@ -136,7 +143,7 @@ describe("causeway start", { timeout: START_TIMEOUT_MS }, () => {
     const tree = processTree(run.child.pid ?? 0);
     const ports = portsOf(run.out);
     expect(ports).toHaveLength(3);
-    run.child.kill("SIGINT");
+    pressCtrlC(run);
     expect(await run.ended).toBe(0);
     expect(run.out).toContain("Stopped");
     expect(run.err).toBe("");

@@ -17,6 +17,11 @@ export interface CliRun {
   ended: Promise<number | null>;
 }
 
+/** Ctrl-C: a terminal sends SIGINT to every process of the foreground group. */
+export function pressCtrlC({ child }: CliRun): void {
+  if (child.pid !== undefined) process.kill(-child.pid, "SIGINT");
+}
+
 /** Starts `causeway ARGS`. */
 export function runCli(
   args: readonly string[],
@@ -26,6 +31,8 @@ export function runCli(
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own, so that a test can press Ctrl-C as a terminal does: to all of it.
+    detached: true,
   });
   let out = "";
   let err = "";
