@@ -244,6 +244,8 @@ export const METER_LIMITS = {
 export const BODY_LIMITS = {
   /** Known lengths up to this are best buffered whole: they fit one initial congestion window. */
   BUFFERED_BYTES_MAX: 16 * 1024,
+  /** A buffer up to this is handed over whole: it would vanish into socket buffers at once, whoever reads it. */
+  HANDED_BYTES_MAX: 64 * 1024,
   /** Known lengths up to this are copied by the runtime and counted when done. */
   PIPED_BYTES_MAX: 1024 * 1024,
   /** First buffer of a read loop: event streams and small replies need no more. */

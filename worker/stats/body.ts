@@ -29,8 +29,8 @@ const BREAKS: Readonly<Record<"up" | "down", Breaks>> = {
 };
 
 /**
- * The body to pass on instead of `source`. A buffered one counts at once; up to 1 MiB of known length is copied by the
- * runtime and counts when done; any other is read in steps and counts as it goes. When the source breaks the result
+ * The body to pass on instead of `source`. A buffered one of up to 64 KiB counts at once; a stream of known length up to
+ * 1 MiB is copied by the runtime and counts when done; any other is passed on in steps and counts as it goes. When the source breaks the result
  * errors, it never ends cleanly; when the reader leaves, the source is cancelled. A source of known length has to be the
  * body of a response or request: the runtime pipes no identity stream into another ("not implemented", and it hangs).
  */
@@ -39,7 +39,7 @@ export function meterBody(
   options: MeterBodyOptions,
 ): ReadableStream<Uint8Array> | Uint8Array {
   const { flow, direction, length, x, onEnd } = options;
-  if (source instanceof Uint8Array) {
+  if (source instanceof Uint8Array && source.byteLength <= BODY_LIMITS.HANDED_BYTES_MAX) {
     flow[direction] += source.byteLength;
     onEnd("done");
     return source;
@@ -54,7 +54,7 @@ export function meterBody(
     signal: direction === "down" ? signal : undefined,
   };
   const copied =
-    known && length <= BODY_LIMITS.PIPED_BYTES_MAX
+    known && length <= BODY_LIMITS.PIPED_BYTES_MAX && !(source instanceof Uint8Array)
       ? pipe(source, writable, signal, () => {
           flow[direction] += length;
         })
@@ -103,11 +103,23 @@ function byteReads(reader: ReadableStreamBYOBReader): Read {
   };
 }
 
+/** Steps through a buffer, so that a reader who leaves in the middle is noticed and counted by what it took. */
+function bufferReads(bytes: Uint8Array): Read {
+  let at = 0;
+  return async () => {
+    if (at >= bytes.byteLength) return { done: true, value: undefined };
+    const value = bytes.subarray(at, at + BODY_LIMITS.READ_BYTES_MAX);
+    at += value.byteLength;
+    return { done: false, value };
+  };
+}
+
 /** Streams made by JavaScript may not be byte streams: those are read chunk by chunk. */
-function openReader(source: ReadableStream<Uint8Array>): {
+function openReader(source: ReadableStream<Uint8Array> | Uint8Array): {
   read: Read;
   cancel: (reason: unknown) => Promise<void>;
 } {
+  if (source instanceof Uint8Array) return { read: bufferReads(source), cancel: async () => undefined };
   try {
     const reader = source.getReader({ mode: "byob" });
     return { read: byteReads(reader), cancel: (reason) => reader.cancel(reason) };
@@ -118,7 +130,7 @@ function openReader(source: ReadableStream<Uint8Array>): {
 }
 
 async function pump(
-  source: ReadableStream<Uint8Array>,
+  source: ReadableStream<Uint8Array> | Uint8Array,
   writable: WritableStream<Uint8Array>,
   { expected, breaks, signal }: { expected: number; breaks: Breaks; signal: AbortSignal | undefined },
   count: (bytes: number) => void,

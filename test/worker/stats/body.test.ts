@@ -21,7 +21,11 @@ interface Metered {
 
 const KIB = 1024;
 
-function metered(source: Body, length: number | undefined, direction: "up" | "down" = "down"): Metered {
+function metered(
+  source: Body | Uint8Array,
+  length: number | undefined,
+  direction: "up" | "down" = "down",
+): Metered {
   const ctx = createExecutionContext();
   const meter = new Meter(new Ledger({ source: "iso", origin: "edge", name: "edge" }));
   vi.spyOn(meter, "touch").mockImplementation(() => undefined);
@@ -112,6 +116,24 @@ describe("meterBody", () => {
       });
     }
   }
+
+  it("passes on a large buffer unchanged", async () => {
+    const bytes = pattern(0, 600 * KIB);
+    const { body, flow, ends, settled } = metered(bytes, bytes.byteLength);
+    expect(await bytesOf(body)).toEqual(bytes);
+    await settled();
+    expect([flow.down, ends]).toEqual([bytes.byteLength, ["done"]]);
+  });
+
+  it("counts what was taken of a large buffer when the client leaves", async () => {
+    const { body, flow, ends, settled } = metered(pattern(0, 1024 * KIB), 1024 * KIB);
+    const reader = body.getReader();
+    await reader.read();
+    await reader.cancel();
+    await settled();
+    expect(ends).toEqual(["aborted"]);
+    expect(flow.down).toBeLessThan(1024 * KIB);
+  });
 
   it("counts uploads as up", async () => {
     const { body, flow, settled } = metered((await origin(5_000, 5_000)).body, 5_000, "up");
