@@ -1,9 +1,12 @@
 // The time an upstream has for its response headers. A body may then take as long as it likes.
 
 import { CausewayError } from "../../shared/errors.ts";
+import { PROXY_LIMITS } from "../../shared/limits.ts";
 
 export interface HeaderDeadline {
   readonly ms: number;
+  /** Resolves once the wait is no longer short: nearly all requests are answered before and never pay for a timer. */
+  readonly slow: Promise<void>;
   /** The clock starts when this resolves; at once without it. */
   readonly after?: Promise<void> | undefined;
   /** Told when the time is over, to stop what is under way. */
@@ -19,8 +22,12 @@ export function withinDeadline(work: Promise<Response>, deadline: HeaderDeadline
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | null = null;
     let settled = false;
+    const startedAt = Date.now();
     function start(): void {
       if (!settled) timer = setTimeout(expire, deadline.ms);
+    }
+    function startLate(): void {
+      if (!settled) timer = setTimeout(expire, Math.max(0, startedAt + deadline.ms - Date.now()));
     }
     function expire(): void {
       settled = true;
@@ -28,18 +35,19 @@ export function withinDeadline(work: Promise<Response>, deadline: HeaderDeadline
       deadline.onExpired();
     }
     if (deadline.after) deadline.after.then(start);
-    else start();
+    else if (deadline.ms <= PROXY_LIMITS.DEADLINE_MS_TIMED) start();
+    else deadline.slow.then(startLate);
     work.then(
       (response) => {
         // An unread body would hold the upstream's connection.
         if (settled) void response.body?.cancel();
         settled = true;
-        clearTimeout(timer);
+        if (timer !== null) clearTimeout(timer);
         resolve(response);
       },
       (error) => {
         settled = true;
-        clearTimeout(timer);
+        if (timer !== null) clearTimeout(timer);
         reject(error);
       },
     );

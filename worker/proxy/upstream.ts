@@ -62,6 +62,7 @@ export async function reachUpstream(visit: Visit, sending: Sending): Promise<Ans
   try {
     const response = await withinDeadline(attempt(visit, init, attempts), {
       ms: visit.plan.config.response_header_timeout,
+      slow: visit.slow,
       after: upload?.ended,
       onExpired() {
         attempts.left = 0;

@@ -5,15 +5,19 @@ import { CausewayError } from "../../shared/errors.ts";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import type { Exchange } from "../exchange.ts";
 import type { HostPlan, Upstream } from "./plan.ts";
+import { keepWatch, type Wait, watch } from "./watch.ts";
 
 export class Visit {
   readonly x: Exchange;
   readonly plan: HostPlan;
   readonly flow: Flow;
+  /** Resolves once no reply has begun for a while, if that comes to pass. */
+  readonly slow: Promise<void>;
+  /** From admission to the reply's head. */
+  readonly #wait: Wait;
   /** Things still moving bytes: the reply, and the upload if there is one. */
   #parts = 1;
   #reason: CloseReason = "done";
-  #replied = false;
   #open = true;
 
   /**
@@ -21,8 +25,9 @@ export class Visit {
    * @throws CausewayError `too_many_connections`
    */
   constructor(x: Exchange, plan: HostPlan, kind: "http" | "ws", first: Upstream) {
+    keepWatch(x, x.startedAt);
     if (plan.active >= plan.config.max_connections) {
-      x.meter.count(plan.service, kind, "errors");
+      x.meter.refuse(plan.service, kind);
       x.meter.touch(x.env, x.ctx);
       throw new CausewayError("too_many_connections");
     }
@@ -38,10 +43,17 @@ export class Visit {
       startedAt: x.startedAt,
     });
     x.meter.touch(x.env, x.ctx);
-    // A client that resets while no reply has begun: the runtime drops the request and with it the fetch, and no code
-    // after an await runs any more. Once the reply has begun its body tells.
-    x.request.signal.addEventListener("abort", () => {
-      if (!this.#replied) this.#close("aborted");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.slow = promise;
+    this.#wait = watch({
+      called: () => {
+        resolve();
+        this.#lookForClient();
+      },
+      lost: ({ env, ctx }) => {
+        this.#close("aborted");
+        x.meter.touch(env, ctx);
+      },
     });
   }
 
@@ -58,20 +70,30 @@ export class Visit {
 
   /** The reply's head is on its way: from here on its body decides how the flow ends. */
   replied(): void {
-    this.#replied = true;
+    this.#wait.end();
   }
 
-  /** No reply came: an error, whatever part is still open, unless the client itself broke its upload off. */
+  /** No reply came: refused, whatever part is still open, unless the client itself broke its upload off. */
   fail(): void {
-    if (!this.#open) return;
-    const clientLeft = this.#reason === "aborted";
-    if (!clientLeft) this.x.meter.count(this.plan.service, this.flow.kind, "errors");
-    this.#close(clientLeft ? "aborted" : "failed");
+    this.#close(this.#reason === "aborted" ? "aborted" : "refused");
+  }
+
+  /** A client that has left ends the visit, where other work keeps the context alive; else the context dies with it. */
+  #lookForClient(): void {
+    const { request, meter, env, ctx } = this.x;
+    if (request.signal.aborted) {
+      this.#close("aborted");
+      meter.touch(env, ctx);
+      meter.release(ctx);
+    } else {
+      keepWatch(this.x, Date.now());
+    }
   }
 
   #close(reason: CloseReason): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#wait.end();
     this.plan.active--;
     this.x.meter.close(this.flow, reason);
   }

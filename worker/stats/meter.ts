@@ -9,9 +9,12 @@ import type { Env } from "../env.ts";
 
 /** The loop of one context; a newer one replaces it. */
 interface Loop {
+  readonly ctx: ExecutionContext;
   readonly startedAt: number;
   /** When it is expected to have moved on; later than that its context is taken for dead. */
   dueAt: number;
+  /** Its client has left: one more flush, then it ends. */
+  leaving: boolean;
 }
 
 export class Meter {
@@ -34,8 +37,13 @@ export class Meter {
     this.#ledger.close(flow, reason, Date.now());
   }
 
-  /** Counts an outcome that is no transfer of its own. */
-  count(service: string, kind: FlowKind, name: "errors" | "hits" | "misses"): void {
+  /** Counts a request that was refused before it became a flow; call `touch` with it. */
+  refuse(service: string, kind: FlowKind): void {
+    this.#ledger.refuse(service, kind);
+  }
+
+  /** Counts whether a reply came from a cache. */
+  count(service: string, kind: FlowKind, name: "hits" | "misses"): void {
     this.#ledger.count(service, kind, name);
   }
 
@@ -47,11 +55,19 @@ export class Meter {
     const now = Date.now();
     const loop = this.#loop;
     if (loop && now <= loop.dueAt && now - loop.startedAt < METER_LIMITS.HANDOVER_MS) return;
-    const next: Loop = { startedAt: now, dueAt: 0 };
+    const next: Loop = { ctx, startedAt: now, dueAt: 0, leaving: false };
     this.#loop = next;
     // A loop taken over keeps its rhythm; one that begins lets a second's worth come together first.
     const sinceFlush = loop ? now - this.#flushedAt : 0;
     ctx.waitUntil(this.#run(next, env, Math.max(0, this.#intervalMs() - sinceFlush)));
+  }
+
+  /**
+   * The client of this context has left. If the loop runs in it, it flushes once more and ends: it would keep the context
+   * alive, and with it the fetch that nobody waits for. Whoever still moves bytes takes over by `touch`.
+   */
+  release(ctx: ExecutionContext): void {
+    if (this.#loop?.ctx === ctx) this.#loop.leaving = true;
   }
 
   async #run(loop: Loop, env: Env, firstPause: number): Promise<void> {
@@ -63,7 +79,7 @@ export class Meter {
       await this.#flush(env);
       if (this.#loop !== loop) return;
       const aged = Date.now() - loop.startedAt >= METER_LIMITS.CONTEXT_MS;
-      if (aged || !this.#ledger.unreported) this.#loop = undefined;
+      if (loop.leaving || aged || !this.#ledger.unreported) this.#loop = undefined;
     }
   }
 
