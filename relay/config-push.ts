@@ -3,6 +3,7 @@
 import { type RawDocument, toEdgeDocument } from "../shared/config/document.ts";
 import type { Problem } from "../shared/config/problem.ts";
 import { createSecretBox, tokenVerifier } from "../shared/config/secrets.ts";
+import { fetchFailure } from "./fetch-failure.ts";
 
 /** Storing 10,000 channels takes the edge a few seconds. */
 const PUSH_TIMEOUT_MS = 60_000;
@@ -71,18 +72,10 @@ export async function pushDocument(document: RawDocument, target: PushTarget): P
   } catch (error) {
     return {
       ok: false,
-      message: `Cannot reach the edge at ${target.edge}: ${reasonOf(error)}`,
+      message: `Cannot reach the edge at ${target.edge}: ${fetchFailure(error)}`,
       problems: [],
     };
   }
-}
-
-/** Node's fetch says only "fetch failed"; why stands in the cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof Error) return "code" in cause ? String(cause.code) : cause.message;
-  return error.name === "TimeoutError" ? "no answer in time" : error.message;
 }
 
 function readReply(status: number, text: string, edge: string): PushResult {

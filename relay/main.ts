@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // The CLI: streams, signals and the exit code around one command. The only process.exit of the relay.
 
-import { text } from "node:stream/consumers";
 import type { CommandIo } from "./cli/command.ts";
-import { runCommandLine } from "./cli/run.ts";
+import { EXIT_INTERRUPTED, runCommandLine } from "./cli/run.ts";
+import { readSecret } from "./cli/secret-input.ts";
 import { readVersion } from "./version.ts";
 
-const EXIT_INTERRUPTED = 130;
+/** What miniflare and the language features used here need; npm's scripts bring a newer one. */
+const NODE_MAJOR_MIN = 22;
 /** `npm start` passes a Ctrl-C on that the terminal has sent to the whole group already: one key press, two signals. */
 const SAME_KEY_PRESS_MS = 500;
 
@@ -34,12 +35,27 @@ function ignoreClosedOutput(): void {
   });
 }
 
+function refuseOldNode(): void {
+  const { node } = process.versions;
+  if (Number.parseInt(node, 10) >= NODE_MAJOR_MIN) return;
+  process.stderr.write(`causeway: Cannot run on Node ${node}: want ${NODE_MAJOR_MIN} or newer\n`);
+  process.exit(1);
+}
+
+refuseOldNode();
+const signal = abortOnSignals();
 const io: CommandIo = {
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
   env: process.env,
-  signal: abortOnSignals(),
-  readInput: () => text(process.stdin),
+  signal,
+  readSecret: (prompt) =>
+    readSecret(prompt, {
+      input: process.stdin,
+      prompts: process.stderr,
+      signal,
+      interrupt: () => process.kill(process.pid, "SIGINT"),
+    }),
 };
 
 ignoreClosedOutput();

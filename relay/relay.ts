@@ -19,8 +19,6 @@ import { Users } from "./users.ts";
 
 export interface RelayDeps {
   readonly log: Logger;
-  /** The program's version. */
-  readonly version: string;
 }
 
 /** Parts that tests replace. */

@@ -1,7 +1,8 @@
 // `causeway check`: reads the configuration and reports everything that is wrong with it.
 
-import { DEFAULT_CONFIG_FILE, EXIT_CONFIG, readConfigFile } from "../config-file.ts";
+import { EXIT_CONFIG, readConfigFile } from "../config-file.ts";
 import { defineCommand } from "./command.ts";
+import { configOption } from "./options.ts";
 
 export const command = defineCommand({
   name: "check",
@@ -10,13 +11,7 @@ export const command = defineCommand({
   details:
     "Every problem is printed with its path, the value given and what would be legal; the exit code is then 2.",
   options: {
-    config: {
-      type: "string",
-      short: "c",
-      value: "FILE",
-      fallback: DEFAULT_CONFIG_FILE,
-      doc: "The file to check.",
-    },
+    config: configOption("The file to check."),
   },
   async run({ options }, io) {
     const file = await readConfigFile(options.config);

@@ -41,8 +41,8 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts at the first SIGINT or SIGTERM: the command then stops in order and returns. */
   readonly signal: AbortSignal;
-  /** Standard input as text, for secrets that must not stand on the command line. */
-  readInput(): Promise<string>;
+  /** A secret from standard input, which must not stand on the command line; `prompt` is shown to a person who types it. */
+  readSecret(prompt: string): Promise<string>;
 }
 
 /** A command: `run` resolves to the exit code (0 done, 1 failed, 2 wrong usage or configuration). */

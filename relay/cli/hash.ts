@@ -10,11 +10,12 @@ const PASSWORD_BYTES_MAX = 255;
 export const command = defineCommand({
   name: "hash",
   summary: "Hash a password for a relay's user",
-  usage: "< FILE",
-  details: 'Reads one line from standard input, as in: printf %s "$PASSWORD" | causeway hash',
+  usage: "[< FILE]",
+  details:
+    'Asks for the password, or reads one line from a pipe, as in: printf %s "$PASSWORD" | causeway hash',
   options: {},
   async run(_args, io) {
-    const password = (await io.readInput()).replace(/\r?\n$/, "");
+    const password = (await io.readSecret("Password")).replace(/\r?\n$/, "");
     const bytes = new TextEncoder().encode(password).length;
     if (bytes === 0 || bytes > PASSWORD_BYTES_MAX || /[\r\n\0]/.test(password)) {
       throw new UsageError(`Cannot hash the password: expected one line of 1 to ${PASSWORD_BYTES_MAX} bytes`);

@@ -1,12 +1,10 @@
 // `causeway push`: sends causeway.toml to the edge, where it takes effect within 5 s.
 
-import { isLoopbackHost } from "../../shared/net/loopback.ts";
-import { DEFAULT_CONFIG_FILE, EXIT_CONFIG, problemLines, readConfigFile } from "../config-file.ts";
+import { EXIT_CONFIG, problemLines, readConfigFile } from "../config-file.ts";
 import { type PreparedDocument, prepareDocument, pushDocument } from "../config-push.ts";
 import { type CommandIo, defineCommand, UsageError } from "./command.ts";
-
-const ADMIN_TOKEN = "CAUSEWAY_ADMIN_TOKEN";
-const ROOT_KEY = "CAUSEWAY_ROOT_KEY";
+import { ADMIN_TOKEN, adminTokenOf, operatorEnvironment, ROOT_KEY } from "./operator-secrets.ts";
+import { configOption, EDGE_OPTION, edgeUrl, stateOption } from "./options.ts";
 
 export const command = defineCommand({
   name: "push",
@@ -15,23 +13,13 @@ export const command = defineCommand({
   details: [
     `Takes two secrets from the environment: ${ADMIN_TOKEN}, the edge's ADMIN_TOKEN, and ${ROOT_KEY},`,
     "its ROOT_KEY, under which the file's secrets are sealed before they leave this machine. Tokens leave it",
-    "as SHA-256 verifiers, and the table [relay] never does.",
+    "as SHA-256 verifiers, and the table [relay] never does. For an edge on this machine, what the environment",
+    'does not name is read from the state directory of "causeway start".',
   ].join("\n"),
   options: {
-    config: {
-      type: "string",
-      short: "c",
-      value: "FILE",
-      fallback: DEFAULT_CONFIG_FILE,
-      doc: "The file to send.",
-    },
-    edge: {
-      type: "string",
-      value: "URL",
-      fallback: "http://127.0.0.1:8787",
-      env: "CAUSEWAY_EDGE",
-      doc: "The edge's control host.",
-    },
+    config: configOption("The file to send."),
+    edge: EDGE_OPTION,
+    state: stateOption('State directory of "causeway start".'),
     "dry-run": { type: "boolean", doc: "Validate and resolve everything, but send nothing." },
     "if-version": { type: "string", value: "N", doc: "Push only if N is the edge's current version." },
   },
@@ -40,17 +28,16 @@ export const command = defineCommand({
     const ifVersion = versionNumber(options["if-version"]);
     const file = await readConfigFile(options.config);
     if (!file.ok) return fail(io, file.lines, EXIT_CONFIG);
-    const prepared = await prepare(file.raw, io);
+    const env = await operatorEnvironment(edge, options.state, io.env);
+    const prepared = await prepare(file.raw, env);
     if (!prepared.ok) return fail(io, problemLines(options.config, prepared.problems), EXIT_CONFIG);
     if (options["dry-run"]) {
       io.out(`${options.config} is valid; nothing was sent`);
       return 0;
     }
-    const adminToken = io.env[ADMIN_TOKEN];
-    if (!adminToken) throw new UsageError(`Cannot push: the environment variable ${ADMIN_TOKEN} is not set`);
     const result = await pushDocument(prepared.document, {
       edge,
-      adminToken,
+      adminToken: adminTokenOf(env),
       signal: io.signal,
       ...(ifVersion === undefined ? {} : { ifVersion }),
     });
@@ -67,9 +54,12 @@ export const command = defineCommand({
   },
 });
 
-async function prepare(raw: Readonly<Record<string, unknown>>, io: CommandIo): Promise<PreparedDocument> {
+async function prepare(
+  raw: Readonly<Record<string, unknown>>,
+  env: CommandIo["env"],
+): Promise<PreparedDocument> {
   try {
-    return await prepareDocument(raw, { rootKey: io.env[ROOT_KEY] || undefined, env: io.env });
+    return await prepareDocument(raw, { rootKey: env[ROOT_KEY] || undefined, env });
   } catch (error) {
     if (error instanceof RangeError)
       throw new UsageError(`${error.message}: set ${ROOT_KEY} to the edge's ROOT_KEY`);
@@ -80,14 +70,6 @@ async function prepare(raw: Readonly<Record<string, unknown>>, io: CommandIo): P
 function fail(io: CommandIo, lines: readonly string[], code: number): number {
   for (const line of lines) io.err(line);
   return code;
-}
-
-/** The admin's token goes there: plain http only to this machine. */
-function edgeUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isLoopback = url !== undefined && isLoopbackHost(url.hostname);
-  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback)) return url.origin;
-  throw new UsageError(`Cannot push to "${text}": expected an https:// URL, or http:// to loopback`);
 }
 
 function versionNumber(text: string | undefined): number | undefined {

@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, LoadCommand>> = {
   demo: () => import("./demo.ts"),
   push: () => import("./push.ts"),
   check: () => import("./check.ts"),
+  login: () => import("./login.ts"),
   hash: () => import("./hash.ts"),
   "config-docs": () => import("./config-docs.ts"),
 };

@@ -1,11 +1,13 @@
 // `causeway relay`: only the relay of a configuration file, as it runs in production.
 
 import { once } from "node:events";
-import { DEFAULT_CONFIG_FILE, EXIT_CONFIG, loadConfigFile } from "../config-file.ts";
+import { formatAuthority } from "../../shared/net/address.ts";
+import { EXIT_CONFIG, loadConfigFile } from "../config-file.ts";
 import { startLinkedRelay } from "../serve/linked-relay.ts";
 import { readVersion } from "../version.ts";
 import { defineCommand } from "./command.ts";
 import { createLog, logLevelOption, parseLogLevel } from "./log.ts";
+import { configOption } from "./options.ts";
 
 export const command = defineCommand({
   name: "relay",
@@ -16,13 +18,7 @@ export const command = defineCommand({
     'ends at once. Secrets written as "env:NAME" are read from the environment.',
   ].join("\n"),
   options: {
-    config: {
-      type: "string",
-      short: "c",
-      value: "FILE",
-      fallback: DEFAULT_CONFIG_FILE,
-      doc: "The configuration.",
-    },
+    config: configOption("The configuration."),
     "log-level": logLevelOption("info"),
   },
   async run({ options }, io) {
@@ -41,7 +37,7 @@ export const command = defineCommand({
       version: readVersion(),
     });
     for (const { kind, address, port } of relay.inbounds) {
-      io.out(`The ${kind} inbound listens on ${address.includes(":") ? `[${address}]` : address}:${port}`);
+      io.out(`The ${kind} inbound listens on ${formatAuthority(address, port)}`);
     }
     if (!io.signal.aborted) await once(io.signal, "abort");
     await relay.stop();

@@ -12,6 +12,9 @@ import {
 } from "./command.ts";
 import { COMMANDS, loadAllCommands, loadCommand } from "./registry.ts";
 
+/** As shells report a program that Ctrl-C has ended. */
+export const EXIT_INTERRUPTED = 130;
+
 /** Runs `argv` (without node and script) and resolves to the exit code. */
 export async function runCommandLine(
   argv: readonly string[],
@@ -45,6 +48,7 @@ async function runCommand(command: AnyCommand, argv: readonly string[], io: Comm
       io.err(`Run "causeway ${command.name} --help" for its options`);
       return 2;
     }
+    if (io.signal.aborted && error instanceof Error && error.name === "AbortError") return EXIT_INTERRUPTED;
     io.err(`causeway ${command.name}: ${error instanceof Error ? error.message : String(error)}`);
     if (io.env.CAUSEWAY_DEBUG !== undefined && error instanceof Error && error.stack !== undefined) {
       io.err(error.stack);

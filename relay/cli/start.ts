@@ -3,9 +3,10 @@
 import { once } from "node:events";
 import { resolve } from "node:path";
 import type { Config } from "../../shared/config/schema.ts";
-import { DEFAULT_CONFIG_FILE, EXIT_CONFIG, loadConfigFile } from "../config-file.ts";
+import { formatAuthority } from "../../shared/net/address.ts";
+import { EXIT_CONFIG, loadConfigFile } from "../config-file.ts";
 import { buildEdgeIfStale } from "../serve/build.ts";
-import { createLoginCode } from "../serve/control-api.ts";
+import { createLoginCode, loginLink } from "../serve/control-api.ts";
 import { DEFAULT_PORTS } from "../serve/follow-ports.ts";
 import { type Local, startLocal } from "../serve/local.ts";
 import { localEnvironment } from "../serve/local-env.ts";
@@ -13,6 +14,7 @@ import { type Listener, startSummary } from "../serve/summary.ts";
 import { readVersion } from "../version.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { createLog, isLogged, type LogLevel, logLevelOption, parseLogLevel } from "./log.ts";
+import { configOption, stateOption } from "./options.ts";
 import { parsePort } from "./port.ts";
 
 export const command = defineCommand({
@@ -26,13 +28,7 @@ export const command = defineCommand({
     "With ports other than the default, http://127.0.0.1:8085 and ws://127.0.0.1:8787 in the configuration follow.",
   ].join("\n"),
   options: {
-    config: {
-      type: "string",
-      short: "c",
-      value: "FILE",
-      fallback: DEFAULT_CONFIG_FILE,
-      doc: "The configuration.",
-    },
+    config: configOption("The configuration."),
     "edge-port": {
       type: "string",
       value: "PORT",
@@ -48,13 +44,7 @@ export const command = defineCommand({
       doc: "Port of the demo origin; 0 takes a free one.",
     },
     "no-demo": { type: "boolean", doc: "Run no demo origin." },
-    state: {
-      type: "string",
-      value: "DIRECTORY",
-      fallback: ".causeway",
-      env: "CAUSEWAY_STATE",
-      doc: "Where secrets, the edge's storage and its cache are kept.",
-    },
+    state: stateOption("Where secrets, the edge's storage and its cache are kept."),
     "log-level": logLevelOption("warn"),
   },
   async run({ options }, io) {
@@ -111,8 +101,8 @@ async function summarise(local: Local, config: Config, stateDir: string): Promis
     edgeUrl: edge.url,
     demoUrl: demo?.url,
     listeners: listeners(local),
-    proxy: relay?.inbounds.map(({ address, port }) => formatAddress(address, port))[0],
-    loginCode: await createLoginCode(edge.url, adminToken),
+    proxy: relay?.inbounds.map(({ address, port }) => formatAuthority(address, port))[0],
+    loginLink: loginLink(edge.url, await createLoginCode(edge.url, adminToken)),
     stateDir,
   });
 }
@@ -122,7 +112,7 @@ function listeners({ edge, demo, relay }: Local): Listener[] {
     { what: "edge: dashboard, hosts, channels", address: edge.url, setting: "--edge-port" },
     ...(relay?.inbounds ?? []).map(({ kind, address, port }, index) => ({
       what: `relay: ${INBOUNDS[kind] ?? kind}`,
-      address: formatAddress(address, port),
+      address: formatAuthority(address, port),
       setting: `relay.inbounds[${index}].listen`,
     })),
     ...(demo === undefined ? [] : [{ what: "demo origin", address: demo.url, setting: "--demo-port" }]),
@@ -130,10 +120,6 @@ function listeners({ edge, demo, relay }: Local): Listener[] {
 }
 
 const INBOUNDS: Readonly<Record<string, string>> = { mixed: "SOCKS5 and HTTP proxy" };
-
-function formatAddress(address: string, port: number): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
-}
 
 /** What the edge logs counts as the same levels as the relay's: only what is asked for is printed. */
 function printEdgeLog(level: string, message: string, wanted: LogLevel, io: CommandIo): void {

@@ -3,6 +3,8 @@
 
 import { readFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
+import { join } from "node:path";
+import { ROOT } from "../root.ts";
 import { countPackets, type PacketCounts, shiftSegment } from "./transport-stream.ts";
 
 export const SEGMENT_SECONDS = 2;
@@ -12,7 +14,7 @@ const SEGMENT_MS = SEGMENT_SECONDS * 1_000;
 const LOOP_TICKS = LOOP_SEGMENTS * SEGMENT_SECONDS * 90_000;
 /** When segment 0 began; a day of whole seconds, so that program dates are round. */
 const LIVE_SINCE_MS = Date.UTC(2026, 0, 1);
-const MEDIA = new URL("media/", import.meta.url);
+const MEDIA = join(ROOT, "relay/demo/media");
 
 /** The recorded loop and how far it advances each PID's continuity counter. */
 export interface Loop {
@@ -23,7 +25,7 @@ export interface Loop {
 /** Reads the recorded segments, once per process. */
 export async function readLoop(): Promise<Loop> {
   const names = Array.from({ length: LOOP_SEGMENTS }, (_, index) => `loop-${index}.mpegts`);
-  const segments = await Promise.all(names.map((name) => readFile(new URL(name, MEDIA))));
+  const segments = await Promise.all(names.map((name) => readFile(join(MEDIA, name))));
   const packets = new Map<number, number>();
   for (const segment of segments) {
     for (const [pid, count] of countPackets(segment)) packets.set(pid, (packets.get(pid) ?? 0) + count);

@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DEMO_LIMITS } from "../../shared/limits.ts";
+import { formatAuthority } from "../../shared/net/address.ts";
 import { listen } from "../serve/listen.ts";
 import { answerBytes, answerChunked, answerGzip, answerSlow, answerTruncated } from "./bodies.ts";
 import { createEcho } from "./echo.ts";
@@ -82,7 +83,7 @@ export async function startDemo({ host, port }: DemoOptions): Promise<Demo> {
   await listen(server, { host, port, setting: "--demo-port" });
   const bound = (server.address() as AddressInfo).port;
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    url: `http://${formatAuthority(host, bound)}`,
     port: bound,
     stop: () => stop(server, echo.stop),
   };

@@ -1,5 +1,6 @@
 // The client connections of a relay: counted against a cap, ended together at shutdown.
 
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 
@@ -63,4 +64,15 @@ export function dismiss(socket: Socket): void {
   socket.once("close", () => clearTimeout(timer));
   socket.once("end", () => socket.destroySoon());
   socket.resume();
+}
+
+/**
+ * Reads and drops what is left of a request's body after its answer, so that the connection can be used again; a body that
+ * takes longer than a moment ends the connection instead.
+ */
+export function dropBody(req: IncomingMessage): void {
+  if (req.complete || req.socket.destroyed) return;
+  const timer = setTimeout(() => req.socket.destroy(), RELAY_LIMITS.LINGER_MS);
+  req.once("close", () => clearTimeout(timer));
+  req.resume();
 }

@@ -1,24 +1,13 @@
 // Header fields of a proxied message as Node lists them, names and values in turn: order, case and repetitions stay. Pure.
 
-/** Fields of one connection, whether or not Connection lists them. */
-const HOP_BY_HOP = [
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authorization",
-  "proxy-authenticate",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-] as const;
+import { HOP_BY_HOP, listedFields } from "../../shared/http/headers.ts";
 
 /** The fields without those of this hop (RFC 9110 section 7.6.1), without `drop`, and with this proxy added to Via. */
 export function forwardedFields(raw: readonly string[], drop: readonly string[]): string[] {
-  const hop = new Set<string>([...HOP_BY_HOP, ...drop]);
+  const hop = new Set([...HOP_BY_HOP, ...drop]);
   for (const [name, value] of pairs(raw)) {
     if (name.toLowerCase() !== "connection") continue;
-    for (const listed of value.split(",")) hop.add(listed.trim().toLowerCase());
+    for (const listed of listedFields(value)) hop.add(listed.toLowerCase());
   }
   // Framing is this hop's own business, but the length must survive: it tells a whole body from a broken one.
   hop.delete("content-length");

@@ -1,6 +1,7 @@
 // Plain HTTP proxying: requests in absolute form, forwarded through undici's pools, whose connections the outbound dials.
 // Bodies stream both ways with back-pressure; each exchange is a flow of its own.
 
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { Agent, type buildConnector, type Dispatcher, errors } from "undici";
@@ -79,10 +80,16 @@ class Exchange {
     try {
       await this.#send(await this.#agent.request(this.#requestFor(to)));
     } catch (error) {
-      reason = this.#gone.signal.aborted ? "aborted" : "failed";
+      reason = this.#breakReason();
       this.#answerFailure(error);
     }
     if (this.#flow !== undefined) this.#host.close(this.#flow, reason);
+    else if (reason === "refused") this.#host.refuse(this.#wish);
+  }
+
+  #breakReason(): CloseReason {
+    if (this.#gone.signal.aborted) return "aborted";
+    return this.#res.headersSent ? "failed" : "refused";
   }
 
   #requestFor({ authority, path }: ForwardTarget): Dispatcher.RequestOptions {
@@ -103,9 +110,14 @@ class Exchange {
   /** The client's body, counted. The request outlives a failed upload: its answer still has to be written. */
   async *#upload(): AsyncGenerator<Buffer> {
     const flow = this.#opened();
-    for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
-      flow.up += (chunk as Buffer).length;
-      yield chunk as Buffer;
+    try {
+      for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
+        flow.up += (chunk as Buffer).length;
+        yield chunk as Buffer;
+      }
+    } finally {
+      // What the target took no more: whoever answers the request decides how much of it is still read.
+      this.#req.resume();
     }
   }
 
@@ -119,18 +131,17 @@ class Exchange {
     const flow = this.#opened();
     const res = this.#res;
     res.sendDate = false;
-    // With `responseHeaders: "raw"` they are names and values in turn, though typed as a record.
-    const fields = forwardedFields(headers as unknown as string[], []);
+    // With `responseHeaders: "raw"` they are names and values in turn, though typed as a record. A challenge of the
+    // origin's would be taken for this proxy's.
+    const fields = forwardedFields(headers as unknown as string[], ["proxy-authenticate"]);
     if (statusText) res.writeHead(statusCode, statusText, fields);
     else res.writeHead(statusCode, fields);
     for await (const chunk of body) {
       flow.down += (chunk as Buffer).length;
-      if (!res.write(chunk)) await drained(res);
+      if (!res.write(chunk)) await once(res, "drain", { signal: this.#gone.signal });
     }
-    await new Promise<void>((resolve, reject) => {
-      res.once("close", () => (res.writableFinished ? resolve() : reject(new CausewayError("internal"))));
-      res.end(resolve);
-    });
+    res.end();
+    await once(res, "finish", { signal: this.#gone.signal });
   }
 
   /** Before the head an error is answered; after it the connection breaks, so that no part passes for the whole. */
@@ -143,26 +154,9 @@ class Exchange {
     }
     this.#host.reportFailure(error, this.#wish);
     const { status, headers, body } = errorAnswer(failureCode(error));
-    if (!this.#req.complete) headers.push("Connection", "close");
     res.writeHead(status, headers);
     res.end(body);
   }
-}
-
-/** Resolves when the response takes more; rejects when its connection is gone. */
-function drained(res: ServerResponse): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onDrain = (): void => {
-      res.off("close", onClose);
-      resolve();
-    };
-    const onClose = (): void => {
-      res.off("drain", onDrain);
-      reject(new CausewayError("internal", "The client has gone"));
-    };
-    res.once("drain", onDrain);
-    res.once("close", onClose);
-  });
 }
 
 function failureCode(error: unknown): ErrorCode {

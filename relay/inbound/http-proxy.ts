@@ -5,17 +5,26 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
-import { dismiss, type Place } from "./connections.ts";
+import { dismiss, dropBody, type Place } from "./connections.ts";
 import { errorAnswer, rawErrorAnswer } from "./http-error.ts";
 import { HttpForwarder } from "./http-forward.ts";
 import { parseBasic, parseConnectTarget, parseForwardTarget } from "./http-target.ts";
-import { connectWish, type SessionHost } from "./session.ts";
+import type { SessionHost, TunnelAnswers } from "./session.ts";
 
 /** What is known of a socket that the HTTP server serves. */
 interface HttpClient {
   readonly address: string;
   readonly place: Place;
+  /** Requests under way or waiting for their turn. */
+  pending: number;
+  /** Settles when the last of them is answered. */
+  turn: Promise<void>;
 }
+
+const ANSWERS: TunnelAnswers = {
+  opened: () => "HTTP/1.1 200 Connection Established\r\n\r\n",
+  failed: rawErrorAnswer,
+};
 
 export class HttpProxy {
   /** Not listening yet; its `connection` listeners are for the owner to call. */
@@ -37,77 +46,89 @@ export class HttpProxy {
       noDelay: true,
     });
     this.server.timeout = host.deps.idleTimeoutMs;
-    this.server.on("request", (req, res) => void this.#onRequest(req, res));
+    this.server.on("request", (req, res) => this.#onRequest(req, res));
     this.server.on("connect", (req, socket, head) => void this.#onConnect(req, socket as Socket, head));
     this.server.on("clientError", (error, socket) => this.#onClientError(error, socket as Socket));
   }
 
   /** Says who is behind a socket before the server gets it. */
-  admit(socket: Socket, client: HttpClient): void {
-    this.#clients.set(socket, client);
+  admit(socket: Socket, client: Pick<HttpClient, "address" | "place">): void {
+    this.#clients.set(socket, { ...client, pending: 0, turn: Promise.resolve() });
   }
 
   close(): Promise<void> {
     return this.#forwarder.close();
   }
 
-  async #onRequest(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  /** Pipelined requests are served one after the other: any of them may change what the next one finds (RFC 9112 9.3.2). */
+  #onRequest(req: IncomingMessage, res: ServerResponse): void {
     const client = this.#clients.get(req.socket);
-    const to = parseForwardTarget(req.url ?? "", req.method ?? "");
-    const user = await this.#signIn(req, client);
-    if (client === undefined || typeof user !== "string" || to === undefined) {
-      // Unread bodies of refused requests are not worth reading.
-      const code = typeof user === "object" ? user.refused : "bad_request";
-      const { status, headers, body } = errorAnswer(code);
-      if (!req.complete) headers.push("Connection", "close");
-      res.writeHead(status, headers).end(body);
+    if (client === undefined || req.socket.destroyed) return;
+    if (client.pending >= RELAY_LIMITS.PIPELINED_MAX) {
+      this.#giveUp(req.socket, client, "too many requests were pipelined");
       return;
     }
-    const wish = { kind: "proxy", client: client.address, user, label: to.label } as const;
-    await this.#forwarder.forward(req, res, to, wish);
+    client.pending++;
+    client.turn = client.turn.then(() => this.#answer(req, res, client)).finally(() => client.pending--);
     // While draining, a kept-alive connection ends with its last answer.
-    if (!this.server.listening) this.server.closeIdleConnections();
+    res.once("close", () => {
+      if (!this.server.listening) this.server.closeIdleConnections();
+    });
+  }
+
+  async #answer(req: IncomingMessage, res: ServerResponse, client: HttpClient): Promise<void> {
+    const to = parseForwardTarget(req.url ?? "");
+    const user = await this.#signIn(req, client);
+    // Meanwhile the client may have left; no event says so any more.
+    if (req.socket.destroyed) return;
+    if (typeof user !== "string" || to === undefined) {
+      const { status, headers, body } = errorAnswer(typeof user === "string" ? "bad_request" : user.refused);
+      res.writeHead(status, headers).end(body);
+    } else {
+      const wish = { kind: "proxy", client: client.address, user, label: to.label } as const;
+      await this.#forwarder.forward(req, res, to, wish);
+    }
+    dropBody(req);
   }
 
   async #onConnect(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const client = this.#clients.get(socket);
-    if (client === undefined) {
+    this.#clients.delete(socket);
+    if (client === undefined || client.pending > 0) {
+      // The answers to come would end up in the tunnel.
+      if (client !== undefined) this.#giveUp(socket, client, "CONNECT was pipelined behind another request");
       socket.destroy();
       return;
     }
-    this.#clients.delete(socket);
     const { place, address } = client;
     socket.setTimeout(0);
     socket.pause();
     // The parser took its own listener away; an error before the pipe's would end the process.
     socket.on("error", () => undefined);
-    try {
-      const user = await this.#signIn(req, client);
-      if (typeof user !== "string") throw new CausewayError(user.refused);
-      const target = parseConnectTarget(req.url ?? "");
-      if (target === undefined) throw new CausewayError("bad_request");
-      const wish = connectWish("connect", target, address, user);
-      const dialled = await this.#host.dial(target, wish, place.signal);
-      if (socket.destroyed) dialled.destroy();
-      else {
-        socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
-        await this.#host.carry(socket, dialled, { wish, head, place });
-      }
-    } catch (error) {
-      socket.end(rawErrorAnswer(error instanceof CausewayError ? error.code : "internal"));
+    const user = await this.#signIn(req, client);
+    const target = parseConnectTarget(req.url ?? "");
+    if (typeof user !== "string" || target === undefined) {
+      socket.end(rawErrorAnswer(typeof user === "string" ? "bad_request" : user.refused));
       dismiss(socket);
+      return;
     }
+    await this.#host.tunnel(socket, { kind: "connect", target, client: address, user, head, place }, ANSWERS);
+  }
+
+  #giveUp(socket: Socket, { address }: HttpClient, why: string): void {
+    this.#host.deps.emit({ type: "handshake_failed", ...this.#host.peer(address), why });
+    socket.destroy();
   }
 
   /** The user's name, "" without authentication, or why the request is refused. */
   async #signIn(
     { headers }: IncomingMessage,
-    client: HttpClient | undefined,
+    client: HttpClient,
   ): Promise<string | { readonly refused: ErrorCode }> {
     if (this.#host.deps.auth === "none") return "";
     const credentials = parseBasic(headers["proxy-authorization"]);
     // Clients ask without credentials first; that is no failed sign-in.
-    if (credentials === undefined || client === undefined) return { refused: "proxy_auth_required" };
+    if (credentials === undefined) return { refused: "proxy_auth_required" };
     try {
       await this.#host.signIn(credentials.user, credentials.password, client.address);
       return credentials.user;

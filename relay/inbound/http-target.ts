@@ -10,7 +10,7 @@ export interface ForwardTarget {
   /** `host` or `host:port` as the client wrote it, without user info: the Host to send (RFC 9112 section 3.2.2). */
   readonly authority: string;
   readonly target: Target;
-  /** Path and query as the client wrote them. */
+  /** Path and query as the client wrote them, "/" for none: also for OPTIONS, whose "*" undici cannot send. */
   readonly path: string;
   /** For logs and stats: no user info, no query. */
   readonly label: string;
@@ -22,7 +22,7 @@ export function parseConnectTarget(text: string): Target | undefined {
 }
 
 /** Reads an absolute `http:` URL; undefined for anything else. */
-export function parseForwardTarget(url: string, method: string): ForwardTarget | undefined {
+export function parseForwardTarget(url: string): ForwardTarget | undefined {
   const [, rawAuthority = "", rest = ""] = ABSOLUTE.exec(url) ?? [];
   const authority = rawAuthority.slice(rawAuthority.lastIndexOf("@") + 1);
   const target = parseAuthority(authority, 80);
@@ -30,15 +30,9 @@ export function parseForwardTarget(url: string, method: string): ForwardTarget |
   return {
     authority,
     target,
-    path: pathOf(rest, method),
+    path: rest.startsWith("/") ? rest : `/${rest}`,
     label: `http://${authority}${rest.split("?")[0] ?? ""}`,
   };
-}
-
-/** An empty path is "/", or "*" for OPTIONS (RFC 9112 sections 3.2.1 and 3.2.4). */
-function pathOf(rest: string, method: string): string {
-  if (rest === "" && method === "OPTIONS") return "*";
-  return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 function parseAuthority(text: string, defaultPort: number | undefined): Target | undefined {

@@ -2,14 +2,14 @@
 // first byte to its close in the ledger and in events. It knows no protocol.
 
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import { CausewayError } from "../../shared/errors.ts";
+import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { CloseReason, Flow, FlowKind } from "../../shared/flow/flow.ts";
 import { formatAuthority } from "../../shared/net/address.ts";
 import type { Peer } from "../events.ts";
 import { dialErrorCode, type Target } from "../outbound/outbound.ts";
 import { pipe } from "../pipe.ts";
-import type { Place } from "./connections.ts";
+import { dismiss, type Place } from "./connections.ts";
+import { EarlyData } from "./early-data.ts";
 import type { InboundDeps } from "./inbound.ts";
 
 /** Who wants what, as it is counted and reported. */
@@ -43,28 +43,60 @@ export class SessionHost {
     }
   }
 
-  /** @throws CausewayError as Outbound.connect, after reporting and counting it */
-  async dial(target: Target, wish: Wish, signal: AbortSignal): Promise<Socket> {
+  /**
+   * Dials the target for `socket`, answers and carries the connection to its end, or answers why not. Never rejects. A
+   * client that leaves meanwhile ends the dial.
+   */
+  async tunnel(socket: Socket, request: TunnelRequest, answers: TunnelAnswers): Promise<void> {
+    const { kind, target, client, user, head, place } = request;
+    const wish = { kind, client, user, label: formatAuthority(target.host, target.port) };
+    const early = new EarlyData(socket, head);
+    try {
+      const dialled = await this.#dial(target, wish, place.signal);
+      const sent = early.take();
+      if (socket.destroyed) {
+        dialled.destroy();
+        return;
+      }
+      socket.write(answers.opened(dialled));
+      await this.#carry(socket, dialled, { wish, head: sent, place });
+    } catch (error) {
+      early.take();
+      if (socket.destroyed) return;
+      socket.end(answers.failed(error instanceof CausewayError ? error.code : "internal"));
+      dismiss(socket);
+    }
+  }
+
+  /** @throws CausewayError as Outbound.connect, after reporting it and counting it as refused */
+  async #dial(target: Target, wish: Wish, signal: AbortSignal): Promise<Socket> {
     const { outbound, refusal } = this.deps;
     try {
       return await outbound.connect(target, { refusal, signal });
     } catch (error) {
-      if (!signal.aborted) this.reportFailure(error, wish);
+      if (!signal.aborted) {
+        this.reportFailure(error, wish);
+        this.refuse(wish);
+      }
       throw error instanceof CausewayError
         ? error
         : new CausewayError(dialErrorCode(error), undefined, { cause: error });
     }
   }
 
-  /** Counts and reports that a wish was not met. */
+  /** Reports that a wish was not met. Counting is the caller's: by `refuse`, or by the reason its flow is closed with. */
   reportFailure(error: unknown, wish: Wish): void {
-    const { service, ledger, emit } = this.deps;
+    const { emit } = this.deps;
     const attempt = { ...this.peer(wish.client), user: wish.user, target: wish.label };
     const why = error instanceof Error ? error.message : String(error);
     const code = dialErrorCode(error);
-    ledger.count(service, wish.kind, "errors");
     if (code === "target_refused") emit({ type: "policy_denied", ...attempt, why });
     else emit({ type: "dial_failed", ...attempt, code, why });
+  }
+
+  /** Counts a wish that was refused before it had a flow. */
+  refuse({ kind }: Wish): void {
+    this.deps.ledger.refuse(this.deps.service, kind);
   }
 
   open({ kind, client, user, label }: Wish): Flow {
@@ -92,8 +124,7 @@ export class SessionHost {
     });
   }
 
-  /** Carries a dialled connection to its end and frees its place. Never rejects. */
-  async carry(client: Duplex, target: Socket, { wish, head, place }: Carriage): Promise<void> {
+  async #carry(client: Socket, target: Socket, { wish, head, place }: Carriage): Promise<void> {
     const flow = this.open(wish);
     const { idleTimeoutMs } = this.deps;
     place.carried = true;
@@ -102,15 +133,28 @@ export class SessionHost {
   }
 }
 
-/** What `carry` needs beside the two sockets. */
-export interface Carriage {
+interface Carriage {
   readonly wish: Wish;
+  /** Bytes of the client for the target. */
+  readonly head: Buffer;
+  readonly place: Place;
+}
+
+/** A connection that a client asks for. */
+export interface TunnelRequest {
+  readonly kind: FlowKind;
+  readonly target: Target;
+  /** The client's address, canonical. */
+  readonly client: string;
+  /** The user's name, or "". */
+  readonly user: string;
   /** Bytes of the client that came with its handshake. */
   readonly head: Buffer;
   readonly place: Place;
 }
 
-/** What a wish for a connection is called. */
-export function connectWish(kind: FlowKind, target: Target, client: string, user: string): Wish {
-  return { kind, client, user, label: formatAuthority(target.host, target.port) };
+/** How a protocol tells its client what became of the dial. */
+export interface TunnelAnswers {
+  opened(target: Socket): Uint8Array | string;
+  failed(code: ErrorCode): Uint8Array | string;
 }

@@ -1,12 +1,17 @@
 // One SOCKS5 client: runs the machine's actions on its socket, from the first byte to the pipe.
 
 import type { Socket } from "node:net";
-import { CausewayError } from "../../shared/errors.ts";
 import { canonicalIp } from "../../shared/net/address.ts";
 import type { Target } from "../outbound/outbound.ts";
 import { dismiss, type Place } from "./connections.ts";
-import { connectWish, type SessionHost } from "./session.ts";
+import type { SessionHost, TunnelAnswers } from "./session.ts";
 import { encodeReply, REPLY, replyFor, type Socks5Action, Socks5Machine } from "./socks5.ts";
+
+const ANSWERS: TunnelAnswers = {
+  opened: ({ localAddress = "", localPort = 0 }) =>
+    encodeReply(REPLY.SUCCEEDED, { address: canonicalIp(localAddress) ?? "", port: localPort }),
+  failed: (code) => encodeReply(replyFor(code), undefined),
+};
 
 export interface SocksClient {
   readonly socket: Socket;
@@ -60,10 +65,8 @@ class SocksSession {
           break;
         case "connect":
           socket.off("data", this.#onData);
-          // From here on an end is the client's half-close, for the pipe to pass on.
           socket.off("end", this.#onEarlyEnd);
-          socket.pause();
-          void this.#connect({ host: action.host, port: action.port });
+          this.#connect({ host: action.host, port: action.port });
           break;
         case "fail":
           this.#fail(action.why);
@@ -84,24 +87,11 @@ class SocksSession {
     this.#run(this.#machine.signedIn(accepted));
   }
 
-  async #connect(target: Target): Promise<void> {
-    const { socket, address, place, disarm } = this.#client;
+  #connect(target: Target): void {
+    const { socket, address: client, place, disarm } = this.#client;
     disarm();
-    const wish = connectWish("socks", target, address, this.#user);
-    try {
-      const dialled = await this.#host.dial(target, wish, place.signal);
-      if (socket.destroyed) {
-        dialled.destroy();
-        return;
-      }
-      const bound = { address: canonicalIp(dialled.localAddress ?? "") ?? "", port: dialled.localPort ?? 0 };
-      socket.write(encodeReply(REPLY.SUCCEEDED, bound));
-      await this.#host.carry(socket, dialled, { wish, head: this.#machine.rest(), place });
-    } catch (error) {
-      const code = error instanceof CausewayError ? error.code : "internal";
-      socket.end(encodeReply(replyFor(code), undefined));
-      dismiss(socket);
-    }
+    const head = this.#machine.rest();
+    void this.#host.tunnel(socket, { kind: "socks", target, client, user: this.#user, head, place }, ANSWERS);
   }
 
   #fail(why: string): void {

@@ -10,6 +10,7 @@ import {
   type RelayMessage,
 } from "../../shared/flow/link.ts";
 import { LINK_LIMITS } from "../../shared/limits.ts";
+import { formatAuthority } from "../../shared/net/address.ts";
 import {
   initialLink,
   type LinkAction,
@@ -49,7 +50,7 @@ export function startLink(options: LinkOptions): Link {
 }
 
 function listener({ kind, address, port }: LinkOptions["inbounds"][number]): string {
-  return `${kind} ${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return `${kind} ${formatAuthority(address, port)}`;
 }
 
 class RelayLink implements Link {
@@ -143,9 +144,9 @@ class RelayLink implements Link {
   }
 
   #hello(): void {
-    const { name, version, inbounds } = this.#options;
+    const { name, version, inbounds, ledger } = this.#options;
     const named = inbounds.slice(0, LINK_LIMITS.INBOUNDS_MAX).map(listener);
-    this.#send({ type: "hello", name, version, inbounds: named });
+    this.#send({ type: "hello", name, source: ledger.source, version, inbounds: named });
   }
 
   #flush(last: boolean): void {

@@ -5,8 +5,10 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
-import { BUILT, ROOT } from "./project.ts";
+import { ROOT } from "../root.ts";
+import { BUILT } from "./project.ts";
 
+const WORKER_ENTRY = "worker/index.ts";
 const PAGE_SOURCES = "worker/dashboard";
 /** Copied to the page as they are. */
 const STATIC_FILES = /\.(html|svg|png|ico|webmanifest)$/;
@@ -20,6 +22,8 @@ export async function buildEdge(): Promise<void> {
 
 /** Builds unless everything built is newer than every source. Resolves to whether it built. */
 export async function buildEdgeIfStale(): Promise<boolean> {
+  // The published package carries the built files only.
+  if (!existsSync(join(ROOT, WORKER_ENTRY))) return false;
   const built = [BUILT.worker, `${BUILT.page}/index.html`].map((path) => join(ROOT, path));
   if (built.every((path) => existsSync(path))) {
     const [builtAt, sourcesAt] = await Promise.all([
@@ -34,7 +38,7 @@ export async function buildEdgeIfStale(): Promise<boolean> {
 
 async function buildWorker(): Promise<void> {
   await bundle({
-    entryPoints: ["worker/index.ts"],
+    entryPoints: [WORKER_ENTRY],
     outfile: BUILT.worker,
     format: "esm",
     target: "es2024",
@@ -66,7 +70,8 @@ export async function buildPage(): Promise<void> {
   await removeStrangers(join(ROOT, BUILT.page), new Set([...names, "app.js", "app.css"]));
 }
 
-async function bundle(options: BuildOptions): Promise<void> {
+/** Resolves to the paths of the files written. */
+export async function bundle(options: BuildOptions): Promise<string[]> {
   const result = await build({
     ...options,
     absWorkingDir: ROOT,
@@ -75,6 +80,7 @@ async function bundle(options: BuildOptions): Promise<void> {
     logLevel: "error",
   });
   for (const file of result.outputFiles) await replaceFile(file.path, file.contents);
+  return result.outputFiles.map(({ path }) => path);
 }
 
 /** Two builds at once, or one beside a running server, must never leave a half-written file to be read. */

@@ -1,23 +1,32 @@
-// What starting locally asks of the edge's control API.
+// What commands ask of an edge's control API, besides pushing.
 
 import { setTimeout as delay } from "node:timers/promises";
+import { fetchFailure } from "../fetch-failure.ts";
 
 const READY_DEADLINE_MS = 15_000;
 const READY_POLL_MS = 50;
 
 /**
  * Makes the code of a one-time login link.
- * @throws {Error} when the edge refuses.
+ * @throws {Error} when the edge cannot be reached or refuses.
  */
 export async function createLoginCode(edgeUrl: string, adminToken: string): Promise<string> {
   const reply = await fetch(`${edgeUrl}/api/login-codes`, {
     method: "POST",
     headers: { authorization: `Bearer ${adminToken}` },
+    redirect: "error",
+  }).catch((error: unknown) => {
+    throw new Error(`Cannot reach the edge at ${edgeUrl}: ${fetchFailure(error)}`, { cause: error });
   });
   const text = await reply.text();
   const code = reply.ok ? (JSON.parse(text) as { code?: unknown }).code : undefined;
   if (typeof code === "string") return code;
   throw new Error(`Cannot make a login link: the edge answered ${reply.status}: ${text.slice(0, 300)}`);
+}
+
+/** The address that signs its reader in, once. */
+export function loginLink(edgeUrl: string, code: string): string {
+  return `${edgeUrl}/#login=${code}`;
 }
 
 /**

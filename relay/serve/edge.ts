@@ -5,8 +5,10 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type WorkerdStructuredLog } from "miniflare";
+import { formatAuthority } from "../../shared/net/address.ts";
+import { ROOT } from "../root.ts";
 import { claimPort } from "./listen.ts";
-import { BUILT, ROOT, readManifest } from "./project.ts";
+import { BUILT, readManifest } from "./project.ts";
 import { type RuntimeProcesses, shieldFromInterrupt, watchRuntime } from "./runtime-processes.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -45,20 +47,20 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   await shieldFromInterrupt(options.stateDir);
   const processes = watchRuntime();
   const miniflare = processes.watch(() => new Miniflare(miniflareOptions(options, port)));
-  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  const authority = formatAuthority(options.host, port);
   try {
     await miniflare.ready;
   } catch (error) {
     await stop(miniflare, processes);
     throw new Error(
-      `Cannot start the edge on ${host}:${port}: ${error instanceof Error ? error.message : error}`,
+      `Cannot start the edge on ${authority}: ${error instanceof Error ? error.message : error}`,
       {
         cause: error,
       },
     );
   }
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${authority}`,
     port,
     get pid() {
       return processes.pid;

@@ -1,6 +1,7 @@
 // Listening with an error that says what to do: which port is taken and by which setting it can be moved.
 
 import { createServer, type Server } from "node:net";
+import { formatAuthority } from "../../shared/net/address.ts";
 
 export interface ListenOptions {
   readonly host: string;
@@ -16,21 +17,33 @@ export class PortTakenError extends Error {
   readonly setting: string;
 
   constructor({ host, port, setting }: ListenOptions, options?: ErrorOptions) {
-    super(`Cannot listen on ${host}:${port}: the port is taken, choose another with ${setting}`, options);
+    super(
+      `Cannot listen on ${formatAuthority(host, port)}: the port is taken, choose another with ${setting}`,
+      options,
+    );
     this.name = "PortTakenError";
     this.port = port;
     this.setting = setting;
   }
 }
 
+/** As of an address that is not this machine's, or a port that needs privileges. */
+function refused({ host, port, setting }: ListenOptions, cause: NodeJS.ErrnoException): Error {
+  return new Error(`Cannot listen on ${formatAuthority(host, port)}, as ${setting} says: ${cause.code}`, {
+    cause,
+  });
+}
+
 /**
  * Resolves once the server listens.
- * @throws {PortTakenError} when the port is taken.
+ * @throws {PortTakenError} when the port is taken; an Error that names the setting when the system refuses otherwise.
  */
 export function listen(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     function onError(error: NodeJS.ErrnoException): void {
-      reject(error.code === "EADDRINUSE" ? new PortTakenError(options, { cause: error }) : error);
+      reject(
+        error.code === "EADDRINUSE" ? new PortTakenError(options, { cause: error }) : refused(options, error),
+      );
     }
     server.once("error", onError);
     server.listen({ host: options.host, port: options.port, exclusive: true }, () => {

@@ -6,17 +6,16 @@ import type { Config } from "../../shared/config/schema.ts";
 import { problemLines } from "../config-file.ts";
 import { prepareDocument, pushDocument } from "../config-push.ts";
 import { type Demo, startDemo } from "../demo/origin.ts";
-import type { RelayDeps } from "../relay.ts";
 import { untilReady } from "./control-api.ts";
 import { type Edge, startEdge } from "./edge.ts";
 import { followPorts } from "./follow-ports.ts";
-import { type LinkedRelay, startLinkedRelay } from "./linked-relay.ts";
+import { type LinkedRelay, type LinkedRelayDeps, startLinkedRelay } from "./linked-relay.ts";
 import { localSecrets } from "./secrets.ts";
 import { Teardown } from "./teardown.ts";
 
 const LOOPBACK = "127.0.0.1";
-/** Beyond what a relay drains by default; a part that hangs is left behind after it. */
-const STOP_DEADLINE_MS = 15_000;
+/** A part that hangs is left behind after this: beyond the relay's last report to the edge, which may take 5 s. */
+const STOP_DEADLINE_MS = 10_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -29,7 +28,7 @@ export interface LocalOptions {
   readonly edgePort: number;
   /** 0 takes a free port; absent: no demo origin. */
   readonly demoPort?: number | undefined;
-  readonly relayDeps: RelayDeps;
+  readonly relayDeps: LinkedRelayDeps;
   /** Told before each step, for people who wait. */
   readonly onStep: (text: string) => void;
   readonly onEdgeLog: (level: string, message: string) => void;
@@ -90,7 +89,7 @@ async function startParts(options: LocalOptions, teardown: Teardown): Promise<Om
   if (relayConfig === undefined) return { edge, demo, relay: undefined, adminToken };
   onStep("Starting the relay");
   const relay = await startLinkedRelay(relayConfig, options.relayDeps);
-  teardown.add("relay", () => relay.stop());
+  teardown.add("relay", () => relay.stop(), relayConfig.drain_timeout);
   return { edge, demo, relay, adminToken };
 }
 

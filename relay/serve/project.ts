@@ -1,13 +1,11 @@
-// Where the parts of this installation are, and what wrangler.toml says about the Worker: the one description that
+// Where the built parts of this installation are, and what wrangler.toml says about the Worker: the one description that
 // deployment, `wrangler dev` and the local server share.
 
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { parse } from "smol-toml";
 import * as v from "valibot";
-
-/** The installation's root directory. */
-export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+import { ROOT } from "../root.ts";
 
 /** Built files, below the root. */
 export const BUILT = {
@@ -28,5 +26,5 @@ export type WorkerManifest = v.InferOutput<typeof Manifest>;
 
 /** Reads wrangler.toml. */
 export function readManifest(): WorkerManifest {
-  return v.parse(Manifest, parse(readFileSync(`${ROOT}wrangler.toml`, "utf8")));
+  return v.parse(Manifest, parse(readFileSync(join(ROOT, "wrangler.toml"), "utf8")));
 }

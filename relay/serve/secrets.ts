@@ -16,7 +16,7 @@ export async function localSecrets(
   names: readonly string[],
 ): Promise<Record<string, string>> {
   const path = join(stateDir, FILE);
-  const kept = await readSecrets(path);
+  const kept = await readSecrets(stateDir);
   const missing = names.filter((name) => kept[name] === undefined);
   if (missing.length > 0) {
     for (const name of missing) kept[name] = randomBytes(32).toString("base64url");
@@ -26,7 +26,12 @@ export async function localSecrets(
   return Object.fromEntries(names.map((name) => [name, kept[name] ?? ""]));
 }
 
-async function readSecrets(path: string): Promise<Record<string, string>> {
+/**
+ * All secrets kept in `stateDir`; none when there is no file of them.
+ * @throws {Error} when the file cannot be read or is no JSON object of strings.
+ */
+export async function readSecrets(stateDir: string): Promise<Record<string, string>> {
+  const path = join(stateDir, FILE);
   let text: string;
   try {
     text = await readFile(path, "utf8");

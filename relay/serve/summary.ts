@@ -16,7 +16,7 @@ export interface Running {
   readonly listeners: readonly Listener[];
   /** Address of the first proxy inbound. */
   readonly proxy: string | undefined;
-  readonly loginCode: string;
+  readonly loginLink: string;
   readonly stateDir: string;
 }
 
@@ -37,7 +37,7 @@ export function startSummary(running: Running): string {
     ...listed("Channels at the edge", channels),
     "",
     "Dashboard, signed in by this link once:",
-    `  ${edgeUrl}/#login=${running.loginCode}`,
+    `  ${running.loginLink}`,
     "",
     "Try:",
     ...thingsToTry(running).map((line) => `  ${line}`),

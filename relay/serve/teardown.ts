@@ -6,11 +6,11 @@ type Stop = () => Promise<void>;
 
 /** What has been started, so that whatever happens next can be undone. */
 export class Teardown {
-  readonly #started: { readonly name: string; readonly stop: Stop }[] = [];
+  readonly #started: { readonly name: string; readonly stop: Stop; readonly extraMs: number }[] = [];
 
-  /** Remembers how to stop what has just been started. */
-  add(name: string, stop: Stop): void {
-    this.#started.push({ name, stop });
+  /** Remembers how to stop what has just been started; `extraMs` is what it may take beyond the common deadline. */
+  add(name: string, stop: Stop, extraMs = 0): void {
+    this.#started.push({ name, stop, extraMs });
   }
 
   /**
@@ -20,7 +20,7 @@ export class Teardown {
   async run(deadlineMs: number): Promise<string[]> {
     const problems: string[] = [];
     for (let part = this.#started.pop(); part !== undefined; part = this.#started.pop()) {
-      const problem = await stopOne(part.stop, deadlineMs);
+      const problem = await stopOne(part.stop, deadlineMs + part.extraMs);
       if (problem !== undefined) problems.push(`Cannot stop the ${part.name}: ${problem}`);
     }
     return problems;

@@ -29,7 +29,6 @@ export interface RelayOverrides {
 export function relayConfig(overrides: RelayOverrides = {}): RelayConfig {
   return {
     name: "test",
-    state: ".causeway/relay",
     idle_timeout: 60_000,
     drain_timeout: 0,
     users: [],
@@ -41,7 +40,7 @@ export function relayConfig(overrides: RelayOverrides = {}): RelayConfig {
 /** A relay that ends with the test. */
 export async function startRelay(overrides: RelayOverrides = {}): Promise<RunningRelay> {
   const events: RelayEvent[] = [];
-  const deps = { log: pino({ level: "silent" }), version: "0.0.0" };
+  const deps = { log: pino({ level: "silent" }) };
   const emit = (event: RelayEvent) => void events.push(event);
   const relay = createRelay(relayConfig(overrides), deps, { emit, ...overrides.parts });
   await relay.start();
@@ -207,9 +206,9 @@ export async function openSocks(relayPort: number, host: string, port: number): 
 }
 
 /** A relay with the user alice, whose password is "secret". */
-export async function startWithUser(): Promise<RunningRelay> {
+export async function startWithUser(config: Partial<RelayConfig> = {}): Promise<RunningRelay> {
   const users = [{ name: "alice", password: await hashPassword("secret") }];
-  return startRelay({ config: { users }, inbound: { auth: "password" } });
+  return startRelay({ config: { users, ...config }, inbound: { auth: "password" } });
 }
 
 /** Reads one HTTP response with Content-Length off a connection that is kept alive. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createRelay } from "../../relay/relay.ts";
 import { openSocks, RawClient, relayConfig, startEcho, startRelay } from "./harness.ts";
 
-const deps = { log: pino({ level: "silent" }), version: "0.0.0" };
+const deps = { log: pino({ level: "silent" }) };
 
 describe("createRelay", () => {
   it("names the port and the setting when a port is taken, and leaves nothing listening", async () => {

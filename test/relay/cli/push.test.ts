@@ -5,13 +5,14 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSecretBox, tokenVerifier } from "../../../shared/config/secrets.ts";
-import { type Run, run, withFile } from "./support.ts";
+import { type Run, run, withFile, withState } from "./support.ts";
 
 const ROOT_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const ENV = {
   CAUSEWAY_ADMIN_TOKEN: "admin-token-0123456789",
   CAUSEWAY_ROOT_KEY: ROOT_KEY,
   RELAY_TOKEN: "relay-token-0123456789",
+  CAUSEWAY_STATE: "/nowhere",
 };
 const FILE = `
 [[channels]]
@@ -129,6 +130,26 @@ describe("causeway push", () => {
     });
     expect(await push([], { ...ENV, CAUSEWAY_ROOT_KEY: "short" })).toMatchObject({ code: 2 });
     expect(seen).toEqual([]);
+  });
+
+  it("takes from the state directory what the environment lacks, for an edge on this machine", async () => {
+    await withState(async (CAUSEWAY_STATE) => {
+      expect(await push([], { CAUSEWAY_STATE })).toMatchObject({ code: 0, err: "" });
+      expect(seen[0]?.request.headers.authorization).toBe("Bearer kept-admin-token");
+      expect(JSON.parse(seen[0]?.body ?? "").relays[0].token).toBe(await tokenVerifier("kept-relay-token"));
+      await push([], { ...ENV, CAUSEWAY_STATE });
+      expect(seen[1]?.request.headers.authorization).toBe(`Bearer ${ENV.CAUSEWAY_ADMIN_TOKEN}`);
+    });
+  });
+
+  it("sends nothing of the state directory to an edge elsewhere", async () => {
+    const { code, err } = await withState((CAUSEWAY_STATE) =>
+      withFile("", (path) =>
+        run(["push", "--config", path, "--edge", "https://edge.invalid"], { env: { CAUSEWAY_STATE } }),
+      ),
+    );
+    expect(code).toBe(2);
+    expect(err).toContain("CAUSEWAY_ADMIN_TOKEN");
   });
 
   it("refuses to send the admin token in the clear beyond this machine", async () => {

@@ -11,7 +11,7 @@ async function run(...argv: string[]) {
     err: (line) => err.push(line),
     env: {},
     signal: AbortSignal.abort(),
-    readInput: async () => "",
+    readSecret: async () => "",
   };
   const code = await runCommandLine(argv, io, "1.2.3");
   return { code, out: out.join("\n"), err: err.join("\n") };

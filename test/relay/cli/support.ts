@@ -25,20 +25,33 @@ export async function run(
       err: (line) => void err.push(line),
       env: given.env ?? {},
       signal: new AbortController().signal,
-      readInput: () => Promise.resolve(given.input ?? ""),
+      readSecret: () => Promise.resolve(given.input ?? ""),
     },
     "0.0.0",
   );
   return { code, out: out.join("\n"), err: err.join("\n") };
 }
 
-/** A file of its own for one test; `use` gets its path. */
-export async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
+/** A configuration file of its own for one test; `use` gets its path. */
+export function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
+  return withFolder("causeway.toml", text, (folder) => use(join(folder, "causeway.toml")));
+}
+
+/** A state directory as `causeway start` leaves it; `use` gets its path. */
+export function withState<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const secrets = {
+    ADMIN_TOKEN: "kept-admin-token",
+    ROOT_KEY: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+    RELAY_TOKEN: "kept-relay-token",
+  };
+  return withFolder("secrets.json", JSON.stringify(secrets), use);
+}
+
+async function withFolder<T>(name: string, text: string, use: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "causeway-"));
   try {
-    const path = join(folder, "causeway.toml");
-    await writeFile(path, text);
-    return await use(path);
+    await writeFile(join(folder, name), text);
+    return await use(folder);
   } finally {
     await rm(folder, { recursive: true });
   }

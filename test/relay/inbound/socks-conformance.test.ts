@@ -130,7 +130,7 @@ describe("SOCKS5 replies to failed dials", () => {
     const { port, relay } = await startRelay({ parts: { outbound } });
     expect(await replyTo(port, socksRequest("a.example", 80))).toBe(reply);
     expect(relay.ledger.seal(Date.now())?.services).toMatchObject([
-      { service: "test/mixed", kind: "socks", errors: 1 },
+      { service: "test/mixed", kind: "socks", requests: 1, errors: 1, aborted: 0 },
     ]);
   });
 });

@@ -8,7 +8,7 @@ import type { Batch } from "../../../shared/flow/batch.ts";
 import { parseLinkMessage, RelayMessageSchema } from "../../../shared/flow/link.ts";
 
 export class FakeEdge {
-  readonly hellos: { name: string; version: string; inbounds: string[] }[] = [];
+  readonly hellos: { name: string; source: string; version: string; inbounds: string[] }[] = [];
   /** Batches as they came, repeated ones too. */
   readonly batches: Batch[] = [];
   readonly protocols: string[] = [];

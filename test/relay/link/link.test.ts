@@ -62,6 +62,7 @@ describe("startLink", () => {
     expect(edge.protocols).toEqual([`causeway.v1,bearer.${Buffer.from(TOKEN).toString("base64url")}`]);
     expect(edge.hellos[0]).toMatchObject({
       name: "main",
+      source: ledger.source,
       version: "1.2.3",
       inbounds: ["mixed 127.0.0.1:1080", "mixed [::1]:1081"],
     });
@@ -74,8 +75,8 @@ describe("startLink", () => {
     await vi.waitFor(() => expect(edge.down).toBe(100), WAIT);
     carry(20);
     await vi.waitFor(() => expect(edge.down).toBe(120), WAIT);
+    await vi.waitFor(() => expect(ledger.unreported).toBe(false), WAIT);
     expect(edge.batches.map((batch) => batch.seq)).toEqual([1, 2]);
-    expect(ledger.unreported).toBe(false);
   });
 
   it("sends a batch whose acknowledgement was lost again, and it counts once", async () => {

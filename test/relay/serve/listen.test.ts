@@ -21,4 +21,10 @@ describe("claimPort", () => {
     );
     server.close();
   });
+
+  it("names the setting of an address that cannot be listened on, IPv6 in brackets", async () => {
+    await expect(
+      claimPort({ host: "2001:db8::1", port: 1, setting: "relay.inbounds[0].listen" }),
+    ).rejects.toThrow(/^Cannot listen on \[2001:db8::1\]:1, as relay\.inbounds\[0\]\.listen says: E[A-Z]+$/);
+  });
 });

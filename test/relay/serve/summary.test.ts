@@ -11,7 +11,7 @@ function running(raw: object, more: Partial<Running> = {}): Running {
     demoUrl: "http://127.0.0.1:8085",
     listeners: [{ what: "edge", address: "http://127.0.0.1:8787", setting: "--edge-port" }],
     proxy: "127.0.0.1:1080",
-    loginCode: "CODE",
+    loginLink: "http://127.0.0.1:8787/#login=CODE",
     stateDir: ".causeway",
     ...more,
   };

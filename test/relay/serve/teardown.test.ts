@@ -35,6 +35,12 @@ describe("Teardown", () => {
     ]);
   });
 
+  it("gives a part the extra time that it was added with", async () => {
+    const teardown = new Teardown();
+    teardown.add("relay", () => new Promise((resolve) => setTimeout(resolve, 60)), 1_000);
+    expect(await teardown.run(20)).toEqual([]);
+  });
+
   it("stops nothing twice", async () => {
     let stops = 0;
     const teardown = new Teardown();
