@@ -78,6 +78,10 @@ export const RELAY_LIMITS = {
   HANDSHAKE_TIMEOUT_MS: 10_000,
   /** Bytes of one HTTP head: what Node's parser allows by default. */
   HTTP_HEAD_BYTES: 16 * 1024,
+  /** Bytes kept of what a client sends while its target is dialled; more stays in its socket. */
+  EARLY_BYTES_MAX: 64 * 1024,
+  /** Requests of one HTTP connection that wait for their turn; no client in use pipelines at all. */
+  PIPELINED_MAX: 32,
   /** An HTTP proxy connection without a request for this long is closed; browsers keep theirs about as long. */
   KEEP_ALIVE_TIMEOUT_MS: 60_000,
   /** Client connections of one relay: two descriptors each, below the usual limit of 65,536. */
@@ -280,10 +284,16 @@ export const LINK_LIMITS = {
 
 /** Bounds of the reverse proxy. */
 export const PROXY_LIMITS = {
-  /** A pump has no back-pressure: a socket with more than this unsent is closed 1013. */
+  /** A pump has no back-pressure: a socket with more than this unsent gets no further message, but a close 1013. */
   SOCKET_BUFFER_BYTES: 4 * 1024 * 1024,
   /** How long one end of a socket may take to answer the other's close before it is cut. */
   SOCKET_CLOSE_WAIT_MS: 10_000,
+  /** Requests that wait longer than this for their upstream get a timer and a signal of their own. */
+  WATCH_INTERVAL_MS: 500,
+  /** How long a called request has to answer: less than a round. It takes one turn of the event loop. */
+  WATCH_ANSWER_MS: 250,
+  /** Header deadlines up to this are timed from the start: the round of the watch comes too late for them. */
+  DEADLINE_MS_TIMED: 2_000,
   /** A pump asks for its counts to be reported this often at most; the meter flushes once a second. */
   TOUCH_INTERVAL_MS: 1_000,
   /** A silent socket shows this often that it is still there; the stats object takes a silent isolate for gone. */
@@ -329,12 +339,18 @@ export const HLS_LIMITS = {
   RETRY_AFTER_FAILURE_MS: 1_000,
   /** A follower of a fetch under way waits at most this, then fetches by itself: contexts can die silently. */
   FOLLOW_TIMEOUT_MS: 15_000,
+  /** Fetches under way that others may join; beyond it the oldest cannot be joined any more. */
+  FLIGHTS_MAX: 1_000,
   /** Redirects followed for one fetch: browsers allow 20, no origin needs more than a few. */
   REDIRECTS_MAX: 5,
   /** Longest sealed address part that is opened: a URL of 2,048 characters with its variables. */
   SEALED_CHARS_MAX: 8_192,
-  /** Rewritten texts kept per playlist: one for each host and path under which viewers ask for it. */
+  /** Playlists whose redirects are remembered; the oldest are forgotten first. */
+  PINS_MAX: 1_000,
+  /** Rewritten texts kept per playlist: one for each depth, and where it needs absolute addresses host, of the path. */
   REWRITES_KEPT: 4,
+  /** All that variables put into one URI: longer than any URL in use. */
+  SUBSTITUTED_CHARS_MAX: 16 * 1024,
   /** Freshness of a live playlist without a target duration: half of the usual 6 s. */
   LIVE_FRESH_MS: 3_000,
   /** Bounds of a live playlist's freshness, whatever its target duration says. */

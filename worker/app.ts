@@ -36,11 +36,13 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
 /**
  * The request's URL with its host in one spelling: the parser has lower-cased it and cut the default port, and the dot of
  * a fully qualified name goes too, so that "Host: App.Example.COM.:443" is routed and authorised like "app.example.com".
- * @throws CausewayError `bad_request` for a Host header that makes no URL
+ * @throws CausewayError `bad_request` for a Host header that makes no URL, or one that reaches into the URL's other parts
  */
 function parseUrl(request: Request): URL {
   const url = URL.parse(request.url);
-  if (!url) throw new CausewayError("bad_request");
+  // RFC 9112 section 3.2. The runtime puts Host before the path as it came: "a.test/x?" would move the path into the
+  // query, and "a.test@b.test" be another host than the front before this one saw.
+  if (!url || /[/?#@\\]/.test(request.headers.get("host") ?? "")) throw new CausewayError("bad_request");
   if (url.hostname.endsWith(".")) url.hostname = url.hostname.replace(/\.+$/, "");
   return url;
 }

@@ -2,6 +2,7 @@
 // for docs/CONFIG.md. Values come out in base units: milliseconds, bytes. Pure.
 
 import * as v from "valibot";
+import { pathReadings } from "../net/path-readings.ts";
 
 const DURATION_UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const SIZE_UNITS_BYTES = {
@@ -106,6 +107,35 @@ export function isHttpUrl(value: string): boolean {
 export function httpUrl() {
   const legal = "an absolute http:// or https:// URL without a fragment";
   return v.pipe(v.string(legal), v.check(isHttpUrl, legal), v.metadata({ legal }));
+}
+
+/** A URL that requests' paths are put behind, so it has neither user, query nor fragment. */
+export function baseUrl() {
+  const legal = "an absolute http:// or https:// URL without user, query or fragment";
+  return v.pipe(
+    v.string(legal),
+    v.check((value) => {
+      const url = isHttpUrl(value) ? URL.parse(value) : null;
+      return url !== null && url.username + url.password === "" && !value.includes("?");
+    }, legal),
+    v.metadata({ legal }),
+  );
+}
+
+/** A path for routing, exact or with a final "*": spelled as a parsed URL spells it, or no request would ever match. */
+export function routePath() {
+  const legal =
+    'a path as in "/api" or "/api/*", non-ASCII letters escaped, without other escapes, dot segments, ";" and "//"';
+  return v.pipe(
+    v.string(legal),
+    v.check((value) => {
+      const path = value.replace(/\*$/, "");
+      const isPlain =
+        /^\/[^\s?#\\]{0,1000}$/.test(value) && URL.parse(`http://host${path}`)?.pathname === path;
+      return isPlain && pathReadings(path).every((reading) => reading === path);
+    }, legal),
+    v.metadata({ legal }),
+  );
 }
 
 /** `host:port` with a literal address or name; IPv6 in brackets. */

@@ -3,6 +3,7 @@
 
 import { canonicalHost } from "../net/host-name.ts";
 import { isLoopbackHost } from "../net/loopback.ts";
+import { HostSet } from "../net/routes.ts";
 import { isTable } from "./inspect.ts";
 import { type Problem, showValue } from "./problem.ts";
 
@@ -69,19 +70,18 @@ function hostKey(entry: Entry): string | undefined {
   return path === undefined || host === undefined ? undefined : `${canonicalHost(host)} ${path}`;
 }
 
+/** A host that channels have serves nothing else, so an entry for it would never be asked. */
 function sharedHosts(edge: Table, raw: Table): Problem[] {
   const channelHosts = Array.isArray(edge.channel_hosts) ? (edge.channel_hosts as unknown[]) : [];
-  const names = new Set(
-    channelHosts.map((name) => (typeof name === "string" ? canonicalHost(name) : undefined)),
-  );
+  const covered = new HostSet(channelHosts.filter((name) => typeof name === "string"));
   return entriesOf(raw, "hosts").flatMap((entry) => {
     const host = textOf(entry, "host");
-    if (host === undefined || !names.has(canonicalHost(host))) return [];
+    if (host === undefined || !covered.has(host)) return [];
     return [
       {
         path: `${entry.path}.host`,
         value: showValue(host, undefined),
-        legal: "a host that is not in edge.channel_hosts",
+        legal: "a host that edge.channel_hosts does not cover: those serve channels only",
       },
     ];
   });

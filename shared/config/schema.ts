@@ -3,6 +3,7 @@
 
 import * as v from "valibot";
 import {
+  baseUrl,
   duration,
   flag,
   httpUrl,
@@ -11,6 +12,7 @@ import {
   listenAddress,
   oneOf,
   pattern,
+  routePath,
   secret,
   size,
   text,
@@ -83,9 +85,9 @@ const Edge = v.strictObject({
 
 const Upstream = v.union(
   [
-    httpUrl(),
+    baseUrl(),
     v.strictObject({
-      url: required(httpUrl(), "Base URL; its path is put before the request's."),
+      url: required(baseUrl(), "Base URL; its path is put before the request's."),
       weight: optional(integer(1, 1_000), 1, "Share of the requests under the policy weighted."),
     }),
   ],
@@ -104,9 +106,9 @@ const HostWebSocket = v.strictObject({
 const Host = v.strictObject({
   host: required(HOST_PATTERN, "Exact name, or a wildcard for one or more labels below a name."),
   path: optional(
-    pattern(/^\/[^\s?#\\]{0,1000}$/, 'a path that begins with "/", with a final "*" for everything below'),
+    routePath(),
     "/*",
-    "The longest matching path wins.",
+    'The longest matching path wins; a final "*" stands for everything below.',
   ),
   upstreams: required(
     v.pipe(
@@ -125,7 +127,7 @@ const Host = v.strictObject({
   max_connections: optional(
     integer(1, 1_000_000),
     1_000,
-    "Open requests and sockets per isolate; 503 with Retry-After beyond it.",
+    "Open requests and sockets per isolate, unmetered ones until their reply begins; 503 with Retry-After beyond it.",
   ),
   max_body: optional(size("0B", "100TiB"), "100MiB", "Largest request body; 413 beyond it."),
   meter: optional(flag(), true, "Count bodies; false passes them untouched and counts requests only."),
@@ -167,7 +169,7 @@ export const ChannelSchema = v.strictObject({
       v.metadata({ legal: "at most 50 headers" }),
     ),
     {},
-    "Request headers sent to the origin, such as User-Agent and Referer.",
+    "Request headers sent to the origin, such as User-Agent and Referer; Authorization and Cookie to the source's own host only.",
   ),
   ignore_query: list(text(100, 1), 50, "Query names left out of the cache key."),
   forward_query: list(
@@ -202,7 +204,6 @@ const MixedInbound = v.strictObject({
 
 const Relay = v.strictObject({
   name: optional(NAME, "main", "The relay's name at the edge and in stats."),
-  state: optional(text(1_000, 1), ".causeway/relay", "Directory for what must survive a restart."),
   edge: absent(
     pattern(/^wss?:\/\/[^\s/?#]{1,300}\/?$/, 'ws:// or wss:// and a host, as in "wss://edge.example.com"'),
     "Edge of the control link; plain ws:// to loopback only. Absent: no link.",

@@ -107,11 +107,16 @@ export class Aggregate {
       const silent = now - source.seenAt >= STATS_LIMITS.SOURCE_SILENT_MS;
       const early = now - this.#startedAt < STATS_LIMITS.SOURCE_GRACE_MS;
       if (this.#sources.size <= STATS_LIMITS.SOURCES_MAX && (!silent || early)) break;
-      const lost = source.open > 0;
-      if (lost) this.#lostSources++;
-      changes.push({ row: this.#drop(id, source, lost), fold: true });
+      changes.push(this.#giveUp(id, source));
     }
     return changes;
+  }
+
+  /** Forgets the sources whose id begins with `prefix`, but for `heir`: they have ended, however lately they spoke. */
+  succeed(prefix: string, heir: string): Change[] {
+    return [...this.#sources]
+      .filter(([id]) => id.startsWith(prefix) && id !== heir)
+      .map(([id, source]) => this.#giveUp(id, source));
   }
 
   snapshot(now: number, links: LinkSnapshot[]): Snapshot {
@@ -174,6 +179,13 @@ export class Aggregate {
     const room = Math.max(0, STATS_LIMITS.CONNECTIONS_KEPT_MAX - this.#flowsKept);
     source.flows = flows.length > room ? flows.slice(0, room) : flows;
     this.#flowsKept += source.flows.length;
+  }
+
+  /** Forgets a source that ended without a word. */
+  #giveUp(id: string, source: Source): Change {
+    const lost = source.open > 0;
+    if (lost) this.#lostSources++;
+    return { row: this.#drop(id, source, lost), fold: true };
   }
 
   #drop(id: string, source: Source, lost: boolean): SourceRow {

@@ -33,6 +33,8 @@ const ServiceDeltaSchema = v.object({
   requests: count,
   up: count,
   down: count,
+  messages_up: count,
+  messages_down: count,
   aborted: count,
   errors: count,
   hits: count,

@@ -6,10 +6,11 @@ export const FLOW_KINDS = ["http", "ws", "hls", "socks", "connect", "proxy"] as 
 export type FlowKind = (typeof FLOW_KINDS)[number];
 
 /**
- * Why a flow ended. `done`: whole; `aborted`: the client left; `failed`: the far side broke; `idle`: nothing moved for
- * too long; `closed`: by order or at shutdown.
+ * Why a flow ended. `done`: whole; `refused`: no reply ever began, though the client waited for one; `aborted`: the client
+ * left; `failed`: the far side broke after its reply began; `idle`: nothing moved for too long; `closed`: by order or at
+ * shutdown. Counted are `refused` as an error, `aborted` and `failed` as aborted.
  */
-export const CLOSE_REASONS = ["done", "aborted", "failed", "idle", "closed"] as const;
+export const CLOSE_REASONS = ["done", "refused", "aborted", "failed", "idle", "closed"] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
 /** What is known when a flow begins. */
@@ -33,6 +34,9 @@ export interface Flow extends Readonly<FlowInit> {
   up: number;
   /** Body bytes from the target towards the client. */
   down: number;
+  /** WebSocket messages from the client towards the target, and back; 0 for all that is no WebSocket. */
+  messagesUp: number;
+  messagesDown: number;
 }
 
 /** A flow as it appears in batches, snapshots and connection events. */

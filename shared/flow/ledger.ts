@@ -27,9 +27,13 @@ interface Account {
 class TrackedFlow implements Flow {
   up = 0;
   down = 0;
-  /** Bytes already in sealed batches. */
+  messagesUp = 0;
+  messagesDown = 0;
+  /** What of each is in the account already. */
   sealedUp = 0;
   sealedDown = 0;
+  sealedMessagesUp = 0;
+  sealedMessagesDown = 0;
   /** Listed flows were announced by an `opened` event and get a `closed` one. */
   listed = false;
   open = true;
@@ -62,12 +66,28 @@ class TrackedFlow implements Flow {
 
   /** Moves what was counted since the last seal into the account; true if anything was. */
   settle(): boolean {
-    if (this.up === this.sealedUp && this.down === this.sealedDown) return false;
-    this.account.delta.up += this.up - this.sealedUp;
-    this.account.delta.down += this.down - this.sealedDown;
+    const bytes = this.up !== this.sealedUp || this.down !== this.sealedDown;
+    const messages =
+      this.messagesUp !== this.sealedMessagesUp || this.messagesDown !== this.sealedMessagesDown;
+    if (bytes) this.#settleBytes();
+    if (messages) this.#settleMessages();
+    return bytes || messages;
+  }
+
+  #settleBytes(): void {
+    const { delta } = this.account;
+    delta.up += this.up - this.sealedUp;
+    delta.down += this.down - this.sealedDown;
     this.sealedUp = this.up;
     this.sealedDown = this.down;
-    return true;
+  }
+
+  #settleMessages(): void {
+    const { delta } = this.account;
+    delta.messages_up += this.messagesUp - this.sealedMessagesUp;
+    delta.messages_down += this.messagesDown - this.sealedMessagesDown;
+    this.sealedMessagesUp = this.messagesUp;
+    this.sealedMessagesDown = this.messagesDown;
   }
 }
 
@@ -116,7 +136,7 @@ export class Ledger {
     return account;
   }
 
-  /** Begins a flow. What is added to its `up` and `down` counts until it is closed. */
+  /** Begins a flow. What is added to its bytes and messages counts until it is closed. */
   open(init: FlowInit): Flow {
     const account = this.#account(init.service, init.kind);
     const flow = new TrackedFlow(this.#options.source, this.#nextFlow++, account, init);
@@ -136,7 +156,8 @@ export class Ledger {
     tracked.open = false;
     tracked.settle();
     tracked.account.active--;
-    if (reason === "aborted" || reason === "failed") tracked.account.delta.aborted++;
+    if (reason === "refused") tracked.account.delta.errors++;
+    else if (reason === "aborted" || reason === "failed") tracked.account.delta.aborted++;
     this.#open.delete(tracked);
     this.#dirty = true;
     if (!tracked.listed) return;
@@ -144,10 +165,23 @@ export class Ledger {
     else this.#closed.push({ ...toFlowRecord(tracked), ended_at: now, reason });
   }
 
-  /** Counts an outcome of a service that is no transfer of its own. */
-  count(service: string, kind: FlowKind, name: "errors" | "hits" | "misses"): void {
+  /** Counts a request that was refused before it became a flow. */
+  refuse(service: string, kind: FlowKind): void {
+    const { delta } = this.#account(service, kind);
+    delta.requests++;
+    delta.errors++;
+    this.#dirty = true;
+  }
+
+  /** Counts whether a reply came from a cache. */
+  count(service: string, kind: FlowKind, name: "hits" | "misses"): void {
     this.#account(service, kind).delta[name]++;
     this.#dirty = true;
+  }
+
+  /** Its id in batches. */
+  get source(): string {
+    return this.#options.source;
   }
 
   /** Flows open now. */

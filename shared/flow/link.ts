@@ -11,6 +11,8 @@ const HelloSchema = v.object({
   type: v.literal("hello"),
   /** The relay's name, the one its token is for. */
   name: text,
+  /** The source of its batches: one of an earlier life has ended, and with it that life's connections. */
+  source: text,
   version: text,
   /** Listeners as `kind address`. */
   inbounds: v.pipe(v.array(text), v.maxLength(LINK_LIMITS.INBOUNDS_MAX)),

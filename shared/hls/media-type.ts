@@ -8,8 +8,6 @@ const ALLOWED: ReadonlySet<string> = new Set([
   "application/mp4",
   "application/octet-stream",
   "application/ttml+xml",
-  "application/vnd.apple.mpegurl",
-  "application/x-mpegurl",
   "binary/octet-stream",
   "image/gif",
   "image/jpeg",
@@ -38,9 +36,18 @@ const BY_EXTENSION: Readonly<Record<string, string>> = {
 };
 const OPAQUE = "application/octet-stream";
 
+function essenceOf(header: string | null): string {
+  return header?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+/** Whether a Content-Type names a playlist, in any of the spellings in use. */
+export function isPlaylistType(header: string | null): boolean {
+  return /^(?:application|audio)\/(?:vnd\.apple\.|x-)?mpegurl$/.test(essenceOf(header));
+}
+
 /** The Content-Type to answer with for an origin's `header` on a resource at `path`. */
 export function safeMediaType(header: string | null, path: string): string {
-  const type = header?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const type = essenceOf(header);
   if (type === "" || type === OPAQUE || type === "binary/octet-stream")
     return BY_EXTENSION[extensionOf(path)] ?? OPAQUE;
   // Parameters are left out: of them only charset and codecs occur, and no player reads either.

@@ -44,6 +44,8 @@ export interface Playlist {
   /** Segments are fragmented MP4 (EXT-X-MAP). */
   readonly fragmented: boolean;
   readonly variables: ReadonlyMap<string, string>;
+  /** Some URI has to be an absolute one. */
+  readonly absolute: boolean;
   /** In file order, never overlapping. */
   readonly spans: readonly Span[];
 }
@@ -52,6 +54,8 @@ const NO_VARIABLES: VariableSources = { query: "", imported: new Map() };
 const HASH = 0x23;
 const CR = 0x0d;
 const BOM = 0xfeff;
+/** A byte order mark, #EXTM3U and the character behind it fit. */
+const HEAD_BYTES = 16;
 /** Longer target durations are taken for mistakes: nothing may stay cached for hours because of one. */
 const TARGET_DURATION_S_MAX = 600;
 
@@ -63,6 +67,11 @@ interface Scan {
   targetDurationMs: number | undefined;
   ended: boolean;
   fragmented: boolean;
+}
+
+/** {@link isPlaylist} for a body's first bytes. */
+export function isPlaylistBody(bytes: Uint8Array): boolean {
+  return bytes[0] !== undefined && isPlaylist(new TextDecoder().decode(bytes.subarray(0, HEAD_BYTES)));
 }
 
 /** True when the text begins as RFC 8216 section 4.3.1.1 demands, after an optional byte order mark. */
@@ -101,6 +110,7 @@ export function scanPlaylist(text: string, sources: VariableSources = NO_VARIABL
     live: kind === "media" && !scan.ended,
     fragmented: scan.fragmented,
     variables: scan.variables,
+    absolute: scan.spans.some((span) => span.type === "uri" && span.absolute),
     spans: kind === "media" ? scan.spans : scan.spans.map(asVariant),
   };
 }

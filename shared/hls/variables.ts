@@ -1,6 +1,7 @@
 // Variables of EXT-X-DEFINE (RFC 8216bis section 4.4.2.3): collected in file order and put into URIs before these are
 // resolved, because behind a proxy a client reads another playlist URL than the origin wrote for. Pure.
 
+import { HLS_LIMITS } from "../limits.ts";
 import { type Attribute, attributeValue } from "./attributes.ts";
 import { queryPairs } from "./query.ts";
 
@@ -30,8 +31,17 @@ export function readDefinition(
   return pair && [parameter, pair.value];
 }
 
-/** `text` with each known `{$name}` replaced; unknown ones stay as they are. */
+/**
+ * `text` with each known `{$name}` replaced; unknown ones stay as they are, and all of them where the result would be
+ * longer than any URI: a few megabytes of playlist could otherwise stand for terabytes.
+ */
 export function substitute(text: string, variables: ReadonlyMap<string, string>): string {
   if (variables.size === 0 || !text.includes("{$")) return text;
-  return text.replace(/\{\$([A-Za-z0-9_-]+)\}/g, (whole, name: string) => variables.get(name) ?? whole);
+  let room: number = HLS_LIMITS.SUBSTITUTED_CHARS_MAX;
+  const replaced = text.replace(/\{\$([A-Za-z0-9_-]+)\}/g, (whole, name: string) => {
+    const value = variables.get(name) ?? whole;
+    room -= value.length;
+    return room < 0 ? "" : value;
+  });
+  return room < 0 ? text : replaced;
 }

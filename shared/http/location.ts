@@ -18,7 +18,11 @@ export function publicLocation(
   all: readonly UpstreamBase[],
   publicOrigin: string,
 ): string {
-  if (/^\/(?![/\\])/.test(location)) return withoutBase(location, upstream.path);
+  if (/^\/(?![/\\])/.test(location)) {
+    const path = withoutBase(location, upstream.path);
+    // What is left of "/base//evil.test" would lead to that site, were it not made absolute.
+    return /^\/[/\\]/.test(path) ? publicOrigin + path : path;
+  }
   if (!/^(?:https?:|[/\\]{2})/i.test(location) || !URL.canParse(location, upstream.origin)) return location;
   const url = new URL(location, upstream.origin);
   const target = all.find((base) => base.origin === url.origin);

@@ -1,5 +1,5 @@
-// How else an origin might read a URL's path. Origins differ in decoding "%2F", in "\" and in "//"; whoever decides by
-// path asks for these readings too, or a spelling leads around the decision. Pure.
+// How else an origin might read a URL's path. Origins differ in decoding "%2F", in "\", in "//" and in ";"; whoever
+// decides by path asks for these readings too, or a spelling leads around the decision. Pure.
 
 const NONE: readonly string[] = [];
 
@@ -31,14 +31,22 @@ function resolveSegments(path: string): string {
   return `/${segments.join("/")}${directory && segments.length > 0 ? "/" : ""}`;
 }
 
+/** Servlet containers cut path parameters off before they resolve dot segments: "/a/..;x/b" is "/b" to them. */
+function withoutParameters(path: string): string {
+  return path.replace(/;[^/]*/g, "");
+}
+
 /** Every other path that some origin may take `pathname` for; empty for ordinary paths. */
 export function pathReadings(pathname: string): readonly string[] {
-  if (!pathname.includes("%") && !pathname.includes("//")) return NONE;
+  if (!/%|;|\/\//.test(pathname)) return NONE;
   const decoded = decodeAscii(pathname);
+  const twice = decodeAscii(decoded);
   return [
     decodeUnreserved(pathname),
     decoded,
     resolveSegments(decoded),
-    resolveSegments(decodeAscii(decoded)),
+    resolveSegments(twice),
+    resolveSegments(withoutParameters(pathname)),
+    resolveSegments(withoutParameters(twice)),
   ];
 }

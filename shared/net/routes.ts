@@ -79,14 +79,14 @@ export class RouteTable<T extends { readonly host: string; readonly path: string
    * must not lead around an entry's rules.
    */
   match(hostname: string, pathname: string): T | undefined {
-    return firstOf(this.#table, hostname, (rules) => {
-      const rule = longest(rules, pathname);
-      if (rules.length === 1 && rule?.text === "/") return rule.entry;
-      for (const reading of pathReadings(pathname)) {
-        if (longest(rules, reading) !== rule) return undefined;
-      }
-      return rule?.entry;
-    });
+    const found = this.#find(hostname, pathname);
+    return pathReadings(pathname).every((reading) => this.#find(hostname, reading) === found)
+      ? found
+      : undefined;
+  }
+
+  #find(hostname: string, pathname: string): T | undefined {
+    return firstOf(this.#table, hostname, (rules) => longest(rules, pathname)?.entry);
   }
 }
 

@@ -31,6 +31,7 @@ beforeAll(async () => {
         { host: "order.test", upstreams: [demo] },
         { host: "raw.test", upstreams: [demo], websocket: { meter: false } },
         { host: "held.test", upstreams: [url] },
+        { host: "apart.test", upstreams: [url] },
         { host: "idle.test", upstreams: [demo], websocket: { idle_timeout: "1s" } },
         { host: "page.test", upstreams: [odd.url] },
         { host: "down.test", upstreams: ["http://127.0.0.1:9"] },
@@ -77,9 +78,9 @@ async function refusal(client: WebSocket): Promise<number | undefined> {
 }
 
 /** A client at the edge and the socket that its connection became at the upstream. */
-async function held(): Promise<[client: WebSocket, server: WebSocket]> {
+async function held(host = "held.test"): Promise<[client: WebSocket, server: WebSocket]> {
   const connected = once(upstream, "connection");
-  const client = dial("held.test", "/");
+  const client = dial(host, "/");
   const [[server]] = await Promise.all([connected, opened(client)]);
   return [client, server];
 }
@@ -109,14 +110,39 @@ describe("a WebSocket", { timeout: 30_000 }, () => {
     await untilCounted(
       product,
       "order.test",
-      { requests: 1, up: bytes, down: bytes, aborted: 0, active: 0 },
+      {
+        requests: 1,
+        up: bytes,
+        down: bytes,
+        messages_up: 1_000,
+        messages_down: 1_000,
+        aborted: 0,
+        errors: 0,
+        active: 0,
+      },
       "ws",
     );
   });
 
   it("carries them untouched with meter = false, and counts the request", async () => {
     await exchange("raw.test", 1_000);
-    await untilCounted(product, "raw.test", { requests: 1, up: 0, down: 0, active: 0 }, "ws");
+    const nothing = { up: 0, down: 0, messages_up: 0, messages_down: 0, aborted: 0 };
+    await untilCounted(product, "raw.test", { requests: 1, ...nothing, active: 0 }, "ws");
+  });
+
+  it("counts messages each way apart, empty ones too", async () => {
+    const [client, server] = await held("apart.test");
+    const third = new Promise<void>((resolve) => {
+      let left = 3;
+      server.on("message", () => --left === 0 && resolve());
+    });
+    for (const message of ["", "x", Buffer.alloc(0)]) client.send(message);
+    await third;
+    const answered = once(client, "message");
+    server.send("");
+    await answered;
+    const counted = { up: 1, down: 0, messages_up: 3, messages_down: 1 };
+    await untilCounted(product, "apart.test", counted, "ws");
   });
 
   it("negotiates its subprotocol end to end", async () => {
@@ -193,5 +219,6 @@ describe("an upgrade", { timeout: 30_000 }, () => {
   it("of a host that is unknown or down is refused like any request", async () => {
     expect(await refusal(dial("nobody.test"))).toBe(404);
     expect(await refusal(dial("down.test"))).toBe(502);
+    await untilCounted(product, "down.test", { requests: 1, errors: 1, aborted: 0, active: 0 }, "ws");
   });
 });

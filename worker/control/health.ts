@@ -3,7 +3,7 @@
 
 import { CausewayError } from "../../shared/errors.ts";
 import { CONTROL_LIMITS } from "../../shared/limits.ts";
-import { currentConfig, directory } from "../directory/client.ts";
+import { type ConfigSnapshot, currentConfig, directory } from "../directory/client.ts";
 import { authorise } from "./access.ts";
 import { type ControlExchange, configIfAny } from "./exchange.ts";
 import { probe, relaysObject, statsObject } from "./objects.ts";
@@ -13,6 +13,8 @@ interface Readiness {
   readonly ready: boolean;
   /** The version of the loaded configuration. */
   readonly config_version: number | undefined;
+  /** The version pushed last, if this release cannot read it: an older one is in service until the next push. */
+  readonly config_unreadable: number | undefined;
   /** "ok" or an error code. */
   readonly checks: Readonly<Record<"config" | "directory" | "stats" | "relays", string>>;
 }
@@ -56,11 +58,11 @@ async function wantsDetail(x: ControlExchange): Promise<boolean> {
 }
 
 async function check(x: ControlExchange): Promise<Readiness> {
-  let version: number | undefined;
+  let loaded: ConfigSnapshot | undefined;
   const [config, directoryState, stats, relays] = await Promise.all([
     outcome(
       currentConfig(x.env, x.ctx).then((snapshot) => {
-        version = snapshot.version;
+        loaded = snapshot;
       }),
     ),
     outcome(directory(x.env).version()),
@@ -69,7 +71,8 @@ async function check(x: ControlExchange): Promise<Readiness> {
   ]);
   const checks = { config, directory: directoryState, stats, relays };
   const isReady = Object.values(checks).every((state) => state === "ok");
-  return { ready: isReady, config_version: version, checks };
+  const { version, unreadable } = loaded ?? {};
+  return { ready: isReady, config_version: version, config_unreadable: unreadable, checks };
 }
 
 /** "ok", or the code of what went wrong; an answer that takes too long counts as none. */

@@ -36,7 +36,8 @@ export async function page(x: ControlExchange): Promise<Response> {
     if (value !== null) headers.set(name, value);
   }
   const path = x.url.pathname === "/" ? "/index.html" : x.url.pathname;
-  const asset = await x.env.ASSETS.fetch(new URL(path, "https://assets.internal"), { headers });
+  // Put together as text: resolved as a reference, "//name/x" would be another host and "//[" no URL at all.
+  const asset = await x.env.ASSETS.fetch(`https://assets.internal${path}`, { headers });
   if (asset.status >= 400) {
     await asset.body?.cancel();
     throw new CausewayError("not_found");

@@ -18,7 +18,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /** The key of this isolate, made once per pair of secrets. */
-let cached: { rootKey: string; adminToken: string; key: Promise<CryptoKey> } | undefined;
+let kept: { readonly rootKey: string; readonly adminToken: string; readonly key: CryptoKey } | undefined;
 
 /** @throws CausewayError `secrets_missing` */
 export async function sign(env: Env, purpose: Purpose, claims: Expiring): Promise<string> {
@@ -49,11 +49,13 @@ export async function verify(env: Env, purpose: Purpose, text: string, now: numb
   return typeof claims?.exp === "number" && claims.exp > now ? claims : undefined;
 }
 
-function signingKey(env: Env): Promise<CryptoKey> {
+async function signingKey(env: Env): Promise<CryptoKey> {
   const { ROOT_KEY: rootKey, ADMIN_TOKEN: adminToken } = env;
-  if (cached?.rootKey !== rootKey || cached.adminToken !== adminToken)
-    cached = { rootKey, adminToken, key: deriveKey(rootKey, adminToken) };
-  return cached.key;
+  if (kept?.rootKey === rootKey && kept.adminToken === adminToken) return kept.key;
+  // Kept only once it is there: a promise of a request that ends early would never settle for the others.
+  const key = await deriveKey(rootKey, adminToken);
+  kept = { rootKey, adminToken, key };
+  return key;
 }
 
 async function deriveKey(rootKey: string | undefined, adminToken: string | undefined): Promise<CryptoKey> {

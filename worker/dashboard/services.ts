@@ -2,7 +2,7 @@
 
 import type { ServiceSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 import { byId } from "./dom.ts";
-import { formatBytes, formatCount, formatRate, formatShare } from "./format.ts";
+import { formatBytes, formatCount, formatRate, formatShare, NOTHING } from "./format.ts";
 import { tryIt } from "./hints.ts";
 import { type Column, Table } from "./table.ts";
 
@@ -15,6 +15,13 @@ const COLUMNS: readonly Column<ServiceSnapshot>[] = [
   number("Down", (row) => row.down, formatBytes, " bytes"),
   number("Up", (row) => row.up, formatBytes, " bytes"),
   number("Requests", (row) => row.requests, formatCount),
+  {
+    label: "Messages",
+    numeric: true,
+    text: (row) => (messages(row) > 0 ? formatCount(messages(row)) : NOTHING),
+    value: messages,
+    detail: (row) => `${formatCount(row.messages_up)} up, ${formatCount(row.messages_down)} down`,
+  },
   number("Errors", (row) => row.errors, formatCount),
   number("Aborted", (row) => row.aborted, formatCount),
   {
@@ -25,6 +32,11 @@ const COLUMNS: readonly Column<ServiceSnapshot>[] = [
     detail: (row) => `${formatCount(row.hits)} hits, ${formatCount(row.misses)} misses`,
   },
 ];
+
+/** WebSocket messages both ways. */
+function messages(row: ServiceSnapshot): number {
+  return row.messages_up + row.messages_down;
+}
 
 function number(
   label: string,

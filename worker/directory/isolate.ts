@@ -1,7 +1,7 @@
 // What one isolate knows of the configuration and how it comes by it: the version through the Cache API or the object, the
 // index and the records by version. A class, so that a test can have several isolates in one.
 
-import type { ChannelSummary, Index } from "../../shared/config/document.ts";
+import type { ChannelSummary } from "../../shared/config/document.ts";
 import type {
   ChannelConfig,
   EdgeTokenConfig,
@@ -13,6 +13,7 @@ import { HostSet, RouteTable } from "../../shared/net/routes.ts";
 import type { Env } from "../env.ts";
 import { sharedCache } from "./cache.ts";
 import { type DirectoryCalls, directoryCalls } from "./calls.ts";
+import type { VersionedIndex } from "./object.ts";
 import { ConfigPoller, type ConfigSource, type Latest } from "./poller.ts";
 import { ChannelRecords, openRecord } from "./records.ts";
 import { secretBox } from "./root-key.ts";
@@ -22,6 +23,8 @@ export interface ConfigSnapshot {
   readonly version: number;
   /** Part of cache keys: rises with every push and rollback, also when versions start again at 1. */
   readonly epoch: number;
+  /** The version pushed last, where this release cannot read it and serves an older one. */
+  readonly unreadable: number | undefined;
   readonly routes: RouteTable<HostConfig>;
   readonly channelHosts: HostSet;
   readonly tokens: readonly EdgeTokenConfig[];
@@ -80,15 +83,18 @@ export class IsolateConfig {
     if (cached !== undefined) return this.#snapshotOf(env, cached);
     const loaded = await this.directory(env).index();
     if (loaded === null) throw new Error("Cannot load the index: the directory is empty");
-    ctx.waitUntil(cache.write(indexKey(loaded.epoch), loaded, LIMITS.CACHE_TTL_S));
+    // An older version must not outlast the release that could not read the newest.
+    if (loaded.unreadable === undefined)
+      ctx.waitUntil(cache.write(indexKey(loaded.epoch), loaded, LIMITS.CACHE_TTL_S));
     return this.#snapshotOf(env, loaded);
   }
 
-  #snapshotOf(env: Env, { version, epoch, index }: VersionedIndex): ConfigSnapshot {
+  #snapshotOf(env: Env, { version, epoch, index, unreadable }: VersionedIndex): ConfigSnapshot {
     const ids = new Set(index.channels.map(({ id }) => id));
     return {
       version,
       epoch,
+      unreadable,
       routes: new RouteTable(index.hosts),
       channelHosts: new HostSet(index.channel_hosts),
       tokens: index.tokens,
@@ -115,12 +121,6 @@ export class IsolateConfig {
     if (cached === undefined) await cache.write(key, sealed, LIMITS.CACHE_TTL_S);
     return openRecord(sealed, await secretBox(env));
   }
-}
-
-interface VersionedIndex {
-  readonly version: number;
-  readonly epoch: number;
-  readonly index: Index;
 }
 
 function indexKey(epoch: number): string {

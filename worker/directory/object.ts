@@ -15,8 +15,15 @@ export interface VersionReply {
   readonly epoch: number;
 }
 
+/** What isolates load. */
+export interface VersionedIndex extends VersionReply {
+  readonly index: Index;
+  /** The newest version, where this release cannot read it: `version` is then the newest that it can. */
+  readonly unreadable?: number;
+}
+
 /** `null` where there is nothing: the wire has no undefined. */
-export type IndexReply = (VersionReply & { readonly index: Index }) | null;
+export type IndexReply = VersionedIndex | null;
 export type RecordReply = { readonly channel: ChannelConfig } | null;
 export type DocumentReply = { readonly version: number; readonly document: RawDocument } | null;
 
@@ -67,19 +74,22 @@ export class Directory extends createDurable() {
     return newest === undefined ? { version: 0, epoch: 0 } : pick(newest);
   }
 
-  /** @throws Error when the stored document is not legal for this release any more */
+  /**
+   * The newest version that this release can read: what another release stored may not be legal for it.
+   * @throws Error when it can read none
+   */
   index(): IndexReply {
     const newest = this.#store.newest();
     if (newest === undefined) return null;
     if (this.#index?.epoch === newest.epoch) return this.#index;
-    const parsed = parseConfig(this.#store.document(newest.version));
-    if (!parsed.ok) {
-      throw new Error(
-        `Cannot read version ${newest.version}: ${parsed.problems.length} problems: push it again`,
-      );
+    for (const { version } of this.#store.versions()) {
+      const parsed = parseConfig(this.#store.document(version));
+      if (!parsed.ok) continue;
+      const unreadable = version === newest.version ? {} : { unreadable: newest.version };
+      this.#index = { version, epoch: newest.epoch, index: indexOf(parsed.config), ...unreadable };
+      return this.#index;
     }
-    this.#index = { ...pick(newest), index: indexOf(parsed.config) };
-    return this.#index;
+    throw new Error(`Cannot read version ${newest.version} or any older one: push again`);
   }
 
   /** A channel with its secrets sealed. */

@@ -1,6 +1,7 @@
 // Reading origins' bodies: whole within bounds, or streamed to one viewer while the bytes are collected for all others.
 
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
+import { isPlaylistBody } from "../../shared/hls/scan.ts";
 import { contentLength } from "../../shared/http/headers.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { within } from "./deadline.ts";
@@ -51,6 +52,15 @@ export async function readBounded(
     await reader.cancel().catch(() => undefined);
     throw broken(error);
   }
+}
+
+/**
+ * A playlist that a viewer asks for under a segment's name would leave as the origin wrote it, with every address, query
+ * and credential that rewriting hides.
+ * @throws CausewayError `not_found`
+ */
+export function refusePlaylist(body: Uint8Array): void {
+  if (isPlaylistBody(body)) throw new CausewayError("not_found");
 }
 
 /** Chunks of a body in the order they came. */
@@ -129,6 +139,7 @@ async function copy(
       if (!read.value || read.done) break;
       const chunk = read.value.slice();
       buffer = read.value.buffer as ArrayBuffer;
+      if (chunks.bytes === 0) refusePlaylist(chunk);
       chunks.add(chunk);
       if (chunks.bytes > LIMITS.SHARED_BODY_BYTES_MAX) shared = false;
       if (!shared) chunks.drop();

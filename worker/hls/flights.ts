@@ -20,6 +20,9 @@ export class Flights<T> {
   /** Makes the caller the leader for `key` until it calls `land`, which it must on every path. */
   lead(key: string, ctx: Pick<ExecutionContext, "waitUntil">): (outcome: T | typeof ALONE) => void {
     const { promise, resolve } = Promise.withResolvers<T | typeof ALONE>();
+    // Those whose context ended without a word stay until somebody asks for the same again, which may be never.
+    const [oldest] = this.#flights.keys();
+    if (oldest !== undefined && this.#flights.size >= HLS_LIMITS.FLIGHTS_MAX) this.#flights.delete(oldest);
     this.#flights.set(key, promise);
     ctx.waitUntil(promise);
     return (outcome) => {

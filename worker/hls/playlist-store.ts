@@ -15,6 +15,7 @@ import { within } from "./deadline.ts";
 import { readEdge, writeEdge } from "./edge-cache.ts";
 import { ALONE, Flights } from "./flights.ts";
 import { fetchOrigin } from "./origin.ts";
+import { Pins } from "./pins.ts";
 import type { Tier } from "./reply.ts";
 import { type Facts, isFresh } from "./resource.ts";
 import type { Target } from "./target.ts";
@@ -26,8 +27,10 @@ export interface StoredPlaylist extends PlaylistText {
   /** Where it came from after redirects: what its URIs are relative to. */
   readonly url: string;
   readonly redirected: boolean;
-  /** What viewers get, by public address. */
+  /** What viewers get, by depth of the path and, where it matters, host. */
   readonly rewrites: Map<string, Uint8Array>;
+  /** When the text was first seen: milliseconds since the epoch. */
+  changedAt: number;
   /** After a failure the origin is left alone until then: milliseconds since the epoch. */
   retryAt: number;
 }
@@ -43,6 +46,7 @@ type Outcome =
 
 const memory = new ByteLru<StoredPlaylist>(LIMITS.PLAYLIST_MEMORY_BYTES);
 const flights = new Flights<Outcome>();
+const pins = new Pins();
 
 /**
  * The playlist at `target`.
@@ -95,15 +99,52 @@ async function fromEdge(target: Target, key: string): Promise<LoadedPlaylist | u
   return { tier: "edge", stored: parse(bytes, target, entry.facts) };
 }
 
+/** From where redirects led before, while that gives a playlist that moves on; else by way of the source. */
 async function fetchPlaylist(
   x: Exchange,
   channel: ChannelConfig,
   target: Target,
   key?: string,
 ): Promise<LoadedPlaylist> {
+  const owner = cacheKey(x, channel, "", "");
+  const pinned = pins.get(owner, target.url);
+  if (pinned !== undefined) {
+    try {
+      const stored = await fetchFrom(x, channel, target, { url: pinned, pinned: true, key });
+      if (!isStuck(stored)) return { tier: "origin", stored };
+    } catch {
+      // The source decides anew; what is wrong with it is said by its own failure.
+    }
+    pins.delete(owner, target.url);
+  }
+  const stored = await fetchFrom(x, channel, target, { url: target.url, pinned: false, key });
+  if (stored.redirected && !isStuck(stored)) pins.set(owner, target.url, stored.url);
+  return { tier: "origin", stored };
+}
+
+/** A live playlist that has not changed for longer than a live playlist may. */
+function isStuck({ playlist, lifetime, changedAt }: StoredPlaylist): boolean {
+  return playlist.live && Date.now() - changedAt > lifetime.staleMs;
+}
+
+interface Place {
+  readonly url: string;
+  /** `url` was reached by redirects before. */
+  readonly pinned: boolean;
+  /** Under which the playlist is kept, if it is. */
+  readonly key: string | undefined;
+}
+
+async function fetchFrom(
+  x: Exchange,
+  channel: ChannelConfig,
+  target: Target,
+  place: Place,
+): Promise<StoredPlaylist> {
+  const { key } = place;
   const { response, url, redirected } = await fetchOrigin(channel, {
     method: "GET",
-    url: target.url,
+    url: place.url,
     compressed: true,
   });
   const bytes = await readBounded(response, {
@@ -112,13 +153,16 @@ async function fetchPlaylist(
     timeoutMs: LIMITS.PLAYLIST_TIMEOUT_MS,
   });
   const at = Date.now();
-  const stored = parse(bytes, target, { contentType: "", at, freshMs: 0, url, redirected });
+  const moved = redirected || place.pinned;
+  const stored = parse(bytes, target, { contentType: "", at, freshMs: 0, url, redirected: moved });
   const { facts } = stored;
+  const before = key === undefined ? undefined : memory.get(key);
+  if (before?.text === stored.text) stored.changedAt = before.changedAt;
   if (key !== undefined && stored.lifetime.freshMs >= 1_000) {
     const entry = { facts, body: bytes, length: bytes.byteLength, keepMs: facts.freshMs };
     x.ctx.waitUntil(writeEdge("playlist", key, entry));
   }
-  return { tier: "origin", stored };
+  return stored;
 }
 
 function parse(bytes: Uint8Array, target: Target, facts: Facts): StoredPlaylist {
@@ -136,6 +180,7 @@ function parse(bytes: Uint8Array, target: Target, facts: Facts): StoredPlaylist 
     url,
     redirected: facts.redirected ?? false,
     rewrites: new Map(),
+    changedAt: facts.at,
     retryAt: 0,
   };
 }

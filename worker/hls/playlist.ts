@@ -37,7 +37,7 @@ export async function servePlaylist(
   return new Response(body, { headers });
 }
 
-/** What the viewer gets: kept per public address, since the depth of the path and the host go into it. */
+/** What the viewer gets: kept per depth of the path, and per host where that goes into it; any port may be asked for. */
 async function rewritten(
   x: Exchange,
   channel: ChannelConfig,
@@ -45,10 +45,11 @@ async function rewritten(
   stored: StoredPlaylist,
 ): Promise<Uint8Array> {
   const root = x.url.origin + x.url.pathname.slice(0, x.url.pathname.length - rest.length);
-  const key = `${root} ${rest}`;
+  const up = upwards(rest);
+  const key = stored.playlist.absolute ? `${up} ${root}` : up;
   const kept = stored.rewrites.get(key);
   if (kept) return kept;
-  const rewriter = new Rewriter(await channelSealer(x.env), channel, stored, { root, up: upwards(rest) });
+  const rewriter = new Rewriter(await channelSealer(x.env), channel, stored, { root, up });
   const bytes = encodePlaylist(await rewriter.run(), stored.encoding);
   if (stored.rewrites.size >= HLS_LIMITS.REWRITES_KEPT) stored.rewrites.clear();
   stored.rewrites.set(key, bytes);

@@ -4,9 +4,10 @@
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { type ByteRange, formatByteRange } from "../../shared/hls/byte-range.ts";
+import { isPlaylistType } from "../../shared/hls/media-type.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import type { Exchange } from "../exchange.ts";
-import { bodyLength, boundedStream, readBounded, shareStream } from "./body.ts";
+import { bodyLength, boundedStream, readBounded, refusePlaylist, shareStream } from "./body.ts";
 import { ByteLru } from "./byte-lru.ts";
 import { cacheKey } from "./cache-key.ts";
 import { type EdgeEntry, readEdge, writeEdge } from "./edge-cache.ts";
@@ -138,12 +139,7 @@ async function fromOrigin(wanted: Wanted, land: Land): Promise<Loaded> {
   const { length } = facts;
   const tier: Tier = facts.freshMs > 0 ? "origin" : "bypass";
   if (length !== undefined && length <= LIMITS.WHOLE_BODY_BYTES_MAX) {
-    const body = await readBounded(response, {
-      bytesMax: LIMITS.WHOLE_BODY_BYTES_MAX,
-      tooLarge: "segment_too_large",
-      timeoutMs: LIMITS.STALL_TIMEOUT_MS,
-    });
-    if (body.byteLength !== length) throw new CausewayError("upstream_invalid");
+    const body = await readWhole(response, length);
     land({ stored: store(x, key, facts, body) });
     return { tier, facts, body };
   }
@@ -163,6 +159,18 @@ async function fromOrigin(wanted: Wanted, land: Land): Promise<Loaded> {
   return { tier, facts, body: readable };
 }
 
+/** A short body. @throws CausewayError `upstream_invalid`, `upstream_timeout`, `not_found` for a playlist */
+async function readWhole(response: Response, length: number): Promise<Uint8Array> {
+  const body = await readBounded(response, {
+    bytesMax: LIMITS.WHOLE_BODY_BYTES_MAX,
+    tooLarge: "segment_too_large",
+    timeoutMs: LIMITS.STALL_TIMEOUT_MS,
+  });
+  if (body.byteLength !== length) throw new CausewayError("upstream_invalid");
+  refusePlaylist(body);
+  return body;
+}
+
 async function fetchSegment(wanted: Wanted): Promise<{ response: Response; facts: Facts }> {
   const { channel, url, range } = wanted;
   const { response } = await fetchOrigin(channel, { method: "GET", url, range });
@@ -174,6 +182,11 @@ async function fetchSegment(wanted: Wanted): Promise<{ response: Response; facts
   if (response.status === 206 && (range === undefined || facts.contentRange === undefined)) {
     await discard(response);
     throw new CausewayError("upstream_invalid");
+  }
+  // Of a part nothing tells what the whole is, except its type.
+  if (response.status === 206 && isPlaylistType(response.headers.get("content-type"))) {
+    await discard(response);
+    throw new CausewayError("not_found");
   }
   return { response, facts };
 }
@@ -210,6 +223,9 @@ function streamed(
 /** A follower whose leader could not share. */
 async function fetchAlone(wanted: Wanted): Promise<Loaded> {
   const { response, facts } = await fetchSegment(wanted);
-  const body = facts.length === undefined && response.body ? boundedStream(response.body) : response.body;
+  const { length } = facts;
+  if (length !== undefined && length <= LIMITS.WHOLE_BODY_BYTES_MAX)
+    return { tier: "bypass", facts, body: await readWhole(response, length) };
+  const body = length === undefined && response.body ? boundedStream(response.body) : response.body;
   return { tier: "bypass", facts, body };
 }

@@ -11,6 +11,7 @@ import { createSealer, type Sealer } from "../../shared/hls/seal.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
 import type { Env } from "../env.ts";
 import type { Exchange } from "../exchange.ts";
+import { DIRECTIVES, withQuery } from "./pins.ts";
 
 /** Index of the only source until a channel has several. */
 export const SOURCE = 0;
@@ -21,17 +22,6 @@ export interface Target {
   /** Variables of the playlist that named this one (EXT-X-DEFINE:IMPORT). */
   readonly imported: ReadonlyMap<string, string>;
 }
-
-/** Queries that players add by themselves: low-latency reloads, content steering, interstitials. */
-const DIRECTIVES: ReadonlySet<string> = new Set([
-  "_HLS_msn",
-  "_HLS_part",
-  "_HLS_skip",
-  "_HLS_pathway",
-  "_HLS_throughput",
-  "_HLS_primary_id",
-  "_HLS_start_offset",
-]);
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
@@ -94,7 +84,8 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
       imported: NO_VARIABLES,
     };
   if (address.type === "relative") {
-    const url = below(directoryOf(sourceOf(channel)), address.path);
+    // As a parsed URL spells it: the configured text may have capitals, a default port or dot segments.
+    const url = below(directoryOf(new URL(sourceOf(channel)).href), address.path);
     return {
       url: withQuery(url, forwarded(channel, query)),
       playlist: address.playlist,
@@ -150,9 +141,4 @@ function below(directory: string, path: string): string {
   const url = URL.parse(directory + path);
   if (!url?.href.startsWith(directory)) throw new CausewayError("not_found");
   return url.href;
-}
-
-function withQuery(url: string, query: string): string {
-  if (query === "") return url;
-  return url + (url.includes("?") ? "&" : "?") + query;
 }

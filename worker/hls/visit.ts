@@ -1,6 +1,5 @@
 // One viewer's request on a channel, as the stats see it: a flow that ends exactly once, and whether it was a hit.
 
-import { CausewayError } from "../../shared/errors.ts";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import type { Exchange } from "../exchange.ts";
 import { meterBody } from "../stats/body.ts";
@@ -21,7 +20,7 @@ export class Visit {
       kind: "hls",
       service,
       client: x.clientIp,
-      target: withoutSecrets(url),
+      target: shownTarget(url, x.url.pathname),
       user: "",
       startedAt: x.startedAt,
     });
@@ -57,8 +56,7 @@ export class Visit {
   fail(): void {
     if (this.#replied) return;
     this.#replied = true;
-    this.x.meter.count(this.#service, "hls", "errors");
-    this.#close("failed");
+    this.#close("refused");
   }
 
   #close(reason: CloseReason): void {
@@ -66,9 +64,11 @@ export class Visit {
   }
 }
 
-/** Host and path: credentials and queries are nobody's business on a dashboard. */
-function withoutSecrets(url: string): string {
-  const parsed = URL.parse(url);
-  if (!parsed) throw new CausewayError("internal");
-  return `${parsed.origin}${parsed.pathname}`;
+/**
+ * The origin's host, and the name that the viewer asked for. The path between stays hidden like the credentials and the
+ * query: providers put the account into it, and whoever may watch a dashboard may not read the configured sources.
+ */
+function shownTarget(url: string, publicPath: string): string {
+  const { origin } = new URL(url);
+  return `${origin}/…/${publicPath.slice(publicPath.lastIndexOf("/") + 1)}`;
 }

@@ -45,7 +45,7 @@ function route(x: Exchange): HostConfig {
 function checkBodyLength(x: Exchange, plan: HostPlan): void {
   const length = contentLength(x.request.headers);
   if (length === undefined || length <= plan.config.max_body) return;
-  x.meter.count(plan.service, "http", "errors");
+  x.meter.refuse(plan.service, "http");
   x.meter.touch(x.env, x.ctx);
   throw new CausewayError("body_too_large");
 }

@@ -1,5 +1,7 @@
-// Joins a client's and an upstream's WebSocket: messages in order, every payload byte counted, closes handed on. The
+// Joins a client's and an upstream's WebSocket: messages in order, they and their payload counted, closes handed on. The
 // runtime gives a pump no back-pressure, so a side that does not read is cut off before its backlog fills the isolate.
+// No runtime call cuts a connection, though: what was unsent stays in memory until that side reads on or goes, and for
+// so long the pump does not end, so that whatever bounds the number of pumps bounds these backlogs, too.
 
 import type { CloseReason } from "../../shared/flow/flow.ts";
 import { utf8Length } from "../../shared/http/utf8-length.ts";
@@ -13,8 +15,8 @@ export interface PumpOptions {
   readonly upstream: WebSocket;
   /** Without a message either way for this long both sides are closed 1001. */
   readonly idleMs: number;
-  /** Payload bytes that came from `side`; text counts as UTF-8. */
-  readonly onBytes: (side: Side, bytes: number) => void;
+  /** A message that came from `side` was passed on; `bytes` of payload, text as UTF-8. */
+  readonly onMessage: (side: Side, bytes: number) => void;
   /** Told every ten seconds, so that a silent socket stays in the stats. */
   readonly onTick: () => void;
   /** Told once, when nothing more will move. */
@@ -27,6 +29,8 @@ interface Peer {
   ended: boolean;
   /** A close was sent to it: nothing else may follow. */
   closed: boolean;
+  /** Its connection broke: nothing is kept for it. */
+  gone: boolean;
 }
 
 /** Starts pumping; both sockets must be fresh. */
@@ -40,13 +44,16 @@ class Pump {
   #lastMessageAt = Date.now();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #reason: CloseReason | undefined;
+  /** Nothing more will move. */
   #over = false;
+  /** The end was told. */
+  #released = false;
 
   constructor(options: PumpOptions) {
     this.#options = options;
     this.#peers = {
-      client: { socket: options.client, ended: false, closed: false },
-      upstream: { socket: options.upstream, ended: false, closed: false },
+      client: { socket: options.client, ended: false, closed: false, gone: false },
+      upstream: { socket: options.upstream, ended: false, closed: false, gone: false },
     };
   }
 
@@ -71,23 +78,28 @@ class Pump {
     this.#lastMessageAt = Date.now();
     const target = this.#peers[to];
     if (target.closed || target.ended) return;
+    // Asked before sending: one message may be larger than the bound and still pass a side that reads.
+    if (target.socket.bufferedAmount > PROXY_LIMITS.SOCKET_BUFFER_BYTES) {
+      this.#closeBoth({ code: 1013, reason: `${to} reads too slowly` }, "closed");
+      return;
+    }
     try {
       target.socket.send(data);
     } catch {
       this.#ended(to, from, 1006, "");
       return;
     }
-    this.#options.onBytes(from, bytes);
-    if (target.socket.bufferedAmount > PROXY_LIMITS.SOCKET_BUFFER_BYTES)
-      this.#closeBoth({ code: 1013, reason: `${to} reads too slowly` }, "closed");
+    this.#options.onMessage(from, bytes);
   }
 
   /** `from` has closed or broken: the other side hears of it, and its answer ends the pump. */
   #ended(from: Side, to: Side, code: number, reason: string): void {
     const peer = this.#peers[from];
+    const broken = code === 1006;
+    if (broken) peer.gone = true;
+    if (this.#over) this.#release();
     if (this.#over || peer.ended) return;
     peer.ended = true;
-    const broken = code === 1006;
     if (broken) peer.closed = true;
     this.#reason ??= broken ? (from === "client" ? "aborted" : "failed") : "done";
     this.#close(this.#peers[to], relayedClose(code, reason, from));
@@ -139,7 +151,23 @@ class Pump {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#release();
+  }
+
+  /** Tells the end as soon as neither side has anything unsent. */
+  #release(): void {
+    if (this.#released) return;
     clearTimeout(this.#timer);
+    if (holdsMemory(this.#peers.client) || holdsMemory(this.#peers.upstream)) {
+      this.#options.onTick();
+      this.#timer = setTimeout(() => this.#release(), PROXY_LIMITS.SOCKET_TICK_MS);
+      return;
+    }
+    this.#released = true;
     this.#options.onEnd(this.#reason ?? "done");
   }
+}
+
+function holdsMemory({ socket, gone }: Peer): boolean {
+  return !gone && socket.bufferedAmount > 0;
 }

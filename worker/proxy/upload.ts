@@ -25,7 +25,8 @@ export function openUpload(visit: Visit): Upload | undefined {
   const controller = new AbortController();
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   function onEnd(reason: CloseReason): void {
-    visit.endPart(reason);
+    // The proxy itself broke a body that is too long: the client has not left.
+    visit.endPart(exceeded ? "failed" : reason);
     resolve();
   }
   function onBroken(tooLong: boolean): void {

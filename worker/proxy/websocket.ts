@@ -53,9 +53,14 @@ function join(visit: Visit, client: WebSocket, upstream: WebSocket): void {
     client,
     upstream,
     idleMs: visit.plan.config.websocket.idle_timeout,
-    onBytes(side, bytes) {
-      if (side === "client") flow.up += bytes;
-      else flow.down += bytes;
+    onMessage(side, bytes) {
+      if (side === "client") {
+        flow.up += bytes;
+        flow.messagesUp++;
+      } else {
+        flow.down += bytes;
+        flow.messagesDown++;
+      }
       const now = Date.now();
       if (now - touchedAt < PROXY_LIMITS.TOUCH_INTERVAL_MS) return;
       touchedAt = now;

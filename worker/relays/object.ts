@@ -19,7 +19,7 @@ interface RelaysEnv {
   readonly STATS: {
     getByName(name: string): {
       ingest(batch: Batch): Promise<BatchReply>;
-      setLink(link: LinkSnapshot): Promise<void>;
+      setLink(link: LinkSnapshot, source?: string): Promise<void>;
     };
   };
 }
@@ -44,6 +44,11 @@ function attachmentOf(socket: WebSocket): Attachment {
 
 function reply(socket: WebSocket, message: EdgeMessage): void {
   socket.send(JSON.stringify(message));
+}
+
+/** A relay speaks for itself only: its sources cannot be mistaken for another relay's or an isolate's. */
+function sourceOf(name: string, source: string): string {
+  return `${name}/${source}`;
 }
 
 export class Relays extends DurableObject<RelaysEnv> {
@@ -127,14 +132,14 @@ export class Relays extends DurableObject<RelaysEnv> {
       version,
       inbounds: kept,
     } satisfies Attachment);
-    await this.#tell({ name, connected: true, since: attachment.since, version, inbounds });
+    const link = { name, connected: true, since: attachment.since, version, inbounds };
+    await this.#stats().setLink(link, sourceOf(name, hello.source));
     reply(socket, { type: "welcome" });
   }
 
   async #report(socket: WebSocket, message: Extract<RelayMessage, { type: "batch" }>): Promise<void> {
     const { name } = attachmentOf(socket);
-    // A relay speaks for itself only: its sources cannot be mistaken for another relay's or an isolate's.
-    const source = `${name}/${message.batch.source}`;
+    const source = sourceOf(name, message.batch.source);
     try {
       const { ack } = await this.#stats().ingest({ ...message.batch, source, origin: "relay", name });
       reply(socket, { type: "ack", seq: ack });
@@ -148,11 +153,7 @@ export class Relays extends DurableObject<RelaysEnv> {
   async #gone(socket: WebSocket): Promise<void> {
     const { name, greeted, version, inbounds } = attachmentOf(socket);
     if (!greeted || this.#open(name).some((other) => other !== socket)) return;
-    await this.#tell({ name, connected: false, since: Date.now(), version, inbounds });
-  }
-
-  async #tell(link: LinkSnapshot): Promise<void> {
-    await this.#stats().setLink(link);
+    await this.#stats().setLink({ name, connected: false, since: Date.now(), version, inbounds });
   }
 
   /** Without those already closed from this side whose peer has not answered. */

@@ -3,7 +3,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { ERRORS } from "../../shared/errors.ts";
-import { Aggregate } from "../../shared/flow/aggregate.ts";
+import { Aggregate, type Change } from "../../shared/flow/aggregate.ts";
 import type { Batch, BatchReply } from "../../shared/flow/batch.ts";
 import type { LinkSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 import { STATS_LIMITS } from "../../shared/limits.ts";
@@ -60,17 +60,19 @@ export class Stats extends DurableObject<StatsEnv> {
     return this.#snapshot(Date.now());
   }
 
-  /** Takes over what is known of a relay's control link. */
-  async setLink(link: LinkSnapshot): Promise<void> {
+  /** Takes over what is known of a relay's control link; `source` is what the relay reports as from now on. */
+  async setLink(link: LinkSnapshot, source?: string): Promise<void> {
     this.#links.set(link.name, link);
     this.#store.setLink(link);
+    // A relay that comes back as another source was restarted: its former connections need no half minute to be missed.
+    if (source !== undefined) this.#forget(() => this.#aggregate.succeed(`${link.name}/`, source));
   }
 
   /** Takes the WebSocket upgrade of a dashboard that was authorised before. */
   override async fetch(request: Request): Promise<Response> {
     if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket")
       return new Response(null, { status: 426, headers: { Upgrade: "websocket" } });
-    if (this.#viewers.count >= STATS_LIMITS.VIEWERS_MAX) {
+    if (this.#viewers.held >= STATS_LIMITS.VIEWERS_MAX) {
       const code = "too_many_viewers";
       const error = { code, message: ERRORS[code].text };
       return Response.json({ error }, { status: ERRORS[code].status, headers: { "Retry-After": "5" } });
@@ -109,8 +111,12 @@ export class Stats extends DurableObject<StatsEnv> {
   #sweep(now: number): void {
     if (now - this.#sweptAt < STATS_LIMITS.SNAPSHOT_INTERVAL_MS) return;
     this.#sweptAt = now;
+    this.#forget(() => this.#aggregate.sweep(now));
+  }
+
+  #forget(choose: () => Change[]): void {
     this.#durably(() => {
-      const changes = this.#aggregate.sweep(now);
+      const changes = choose();
       if (changes.length > 0) this.#store.forgotten(changes);
     });
   }

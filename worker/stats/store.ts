@@ -2,6 +2,7 @@
 // since it was last folded into the totals, so number and counts become durable together. Knows SQL, not what it means.
 
 import type { AggregateState, Change, SourceRow } from "../../shared/flow/aggregate.ts";
+import { COUNTER_NAMES, zeroCounters } from "../../shared/flow/counters.ts";
 import { FLOW_KINDS, type FlowKind } from "../../shared/flow/flow.ts";
 import type { LinkSnapshot } from "../../shared/flow/snapshot.ts";
 import type { ServiceCounters } from "../../shared/flow/totals.ts";
@@ -9,10 +10,7 @@ import { STATS_LIMITS } from "../../shared/limits.ts";
 
 const TABLES = `
 CREATE TABLE IF NOT EXISTS totals (
-  kind TEXT NOT NULL, service TEXT NOT NULL,
-  requests INTEGER NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,
-  aborted INTEGER NOT NULL, errors INTEGER NOT NULL, hits INTEGER NOT NULL, misses INTEGER NOT NULL,
-  PRIMARY KEY (kind, service)
+  kind TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (kind, service)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sources (
   source TEXT PRIMARY KEY, seq INTEGER NOT NULL, seen_at INTEGER NOT NULL, live INTEGER NOT NULL,
@@ -23,12 +21,9 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) 
 `;
 
 const FOLD = `
-INSERT INTO totals (kind, service, requests, up, down, aborted, errors, hits, misses)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET
-  requests = requests + excluded.requests, up = up + excluded.up, down = down + excluded.down,
-  aborted = aborted + excluded.aborted, errors = errors + excluded.errors,
-  hits = hits + excluded.hits, misses = misses + excluded.misses`;
+INSERT INTO totals (kind, service, ${COUNTER_NAMES.join(", ")})
+VALUES (?, ?, ${COUNTER_NAMES.map(() => "?").join(", ")})
+ON CONFLICT DO UPDATE SET ${COUNTER_NAMES.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`;
 
 type StoredSource = Record<"seq" | "seen_at" | "open" | "lost", number> & {
   source: string;
@@ -36,10 +31,22 @@ type StoredSource = Record<"seq" | "seen_at" | "open" | "lost", number> & {
 };
 type StoredTotal = Record<string, string | number> & ServiceCounters;
 
-/** `unfolded` was written by this file, so its shape is known. */
+/** `unfolded` was written by this file, so its shape is known but for counters that are newer than the row. */
 function toSourceRow(row: StoredSource): SourceRow {
   const unfolded = JSON.parse(row.unfolded) as ServiceCounters[];
-  return { ...row, lost: row.lost !== 0, unfolded };
+  return {
+    ...row,
+    lost: row.lost !== 0,
+    unfolded: unfolded.map((counters) => ({ ...zeroCounters(), ...counters })),
+  };
+}
+
+/** Gives the totals a column per counter: those that a table of an earlier version lacks begin at 0. */
+function addColumns(sql: SqlStorage): void {
+  const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('totals')").toArray();
+  const known = new Set(columns.map((column) => column.name));
+  for (const name of COUNTER_NAMES)
+    if (!known.has(name)) sql.exec(`ALTER TABLE totals ADD COLUMN ${name} INTEGER NOT NULL DEFAULT 0`);
 }
 
 function isKind(kind: string): kind is FlowKind {
@@ -52,6 +59,7 @@ export class StatsStore {
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     storage.sql.exec(TABLES);
+    addColumns(storage.sql);
   }
 
   /** What the aggregate begins with; `now` becomes the beginning of counting if this is the first time. */
@@ -123,8 +131,10 @@ export class StatsStore {
   }
 
   #fold(row: SourceRow, live: boolean): void {
-    for (const { kind, service, requests, up, down, aborted, errors, hits, misses } of row.unfolded)
-      this.#storage.sql.exec(FOLD, kind, service, requests, up, down, aborted, errors, hits, misses);
+    for (const counters of row.unfolded) {
+      const values = COUNTER_NAMES.map((name) => counters[name]);
+      this.#storage.sql.exec(FOLD, counters.kind, counters.service, ...values);
+    }
     this.#put(row, "[]", live);
   }
 

@@ -23,6 +23,11 @@ export class Viewers {
     return this.#open().length;
   }
 
+  /** Those and the closed ones that have not gone: their backlog is held until they read on or leave. */
+  get held(): number {
+    return this.#ctx.getWebSockets(TAG).length;
+  }
+
   /** Takes a dashboard in and sends it `first`. */
   accept(request: Request, first: StatsMessage): Response {
     const { 0: client, 1: server } = new WebSocketPair();

@@ -227,11 +227,39 @@ describe("rules across keys", () => {
     expect(relay({ inbounds: [inbound("127.0.0.1:0"), inbound("127.0.0.1:0")] })).toEqual([]);
   });
 
-  it("refuses a host that is a channel host, too", () => {
-    expect(
-      problemsOf({ edge: { channel_hosts: ["A.test"] }, hosts: [HOST] }).map(({ path }) => path),
-    ).toEqual(["hosts[0].host"]);
+  it.each([
+    ["A.test", "a.test", 1],
+    ["*.test", "a.test", 1],
+    ["*.test", "*.a.test", 1],
+    ["*.a.test", "a.test", 0],
+    ["tv.test", "*.test", 0],
+  ])("with the channel host %s the host %s has %i problems", (channelHost, host, count) => {
+    const raw = { edge: { channel_hosts: [channelHost] }, hosts: [{ ...HOST, host }] };
+    expect(problemsOf(raw).map(({ path }) => path)).toEqual(count === 0 ? [] : ["hosts[0].host"]);
   });
+
+  it.each(["/", "/*", "/api", "/api/v2*", "/a/**", "/caf%C3%A9/*"])("takes the path %s", (path) => {
+    expect(problemsOf({ hosts: [{ ...HOST, path }] })).toEqual([]);
+  });
+
+  it.each(["api", "/café", "/a%20b/*", "/a;b", "//a", "/a/../b", "/%41"])(
+    "refuses the path %s, which no request would match",
+    (path) => {
+      expect(problemsOf({ hosts: [{ ...HOST, path }] })).toMatchObject([{ path: "hosts[0].path" }]);
+    },
+  );
+
+  it.each(["http://user:pw@o.test", "http://o.test/?a=1", "http://o.test/a?", "http://o.test/#a"])(
+    "refuses the upstream %s, of which a part would be ignored",
+    (url) => {
+      const problems = problemsOf({ hosts: [{ ...HOST, upstreams: [url, { url }] }] });
+      expect(problems.map(({ path }) => path)).toEqual([
+        "hosts[0].upstreams[0]",
+        "hosts[0].upstreams[1].url",
+      ]);
+      expect(JSON.stringify(problems)).not.toContain("pw");
+    },
+  );
 });
 
 describe("secrets in a document", () => {

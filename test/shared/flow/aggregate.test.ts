@@ -63,6 +63,16 @@ describe("Aggregate", () => {
     expect(aggregate.snapshot(SILENT + 1, [])).toMatchObject({ active: 1, lost_sources: 0 });
   });
 
+  it("forgets a source that has a successor, and no other's", () => {
+    const aggregate = new Aggregate(EMPTY, 0);
+    for (const source of ["main/1", "main/2", "main2/1", "isolate"])
+      aggregate.merge(openBatch({ source }), 0);
+    const changes = aggregate.succeed("main/", "main/2");
+    expect(changes).toMatchObject([{ row: { source: "main/1", lost: true, open: 0 }, fold: true }]);
+    expect(aggregate.snapshot(0, [])).toMatchObject({ active: 3, lost_sources: 1, totals: { requests: 4 } });
+    expect(aggregate.succeed("main/", "main/2")).toEqual([]);
+  });
+
   it("holds no silence against sources right after a start: nobody could report while the object was away", () => {
     const sources = [{ source: "s", seq: 1, seen_at: 0, open: 1, lost: false, unfolded: [] }];
     const started = 10 * SILENT;

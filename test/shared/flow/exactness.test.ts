@@ -15,8 +15,10 @@ const SOURCES = 2;
 const step = fc.oneof(
   fc.record({ do: fc.constant("open" as const), kind: fc.constantFrom(...FLOW_KINDS), service: fc.nat(100) }),
   fc.record({ do: fc.constant("add" as const), flow: fc.nat(), up: fc.nat(1e9), down: fc.nat(1e9) }),
+  fc.record({ do: fc.constant("message" as const), flow: fc.nat(), up: fc.boolean() }),
   fc.record({ do: fc.constant("close" as const), flow: fc.nat(), reason: fc.constantFrom(...CLOSE_REASONS) }),
-  fc.record({ do: fc.constant("count" as const), name: fc.constantFrom("errors", "hits", "misses") }),
+  fc.record({ do: fc.constant("count" as const), name: fc.constantFrom("hits", "misses") }),
+  fc.record({ do: fc.constant("refuse" as const) }),
   fc.record({
     do: fc.constant("report" as const),
     fate: fc.constantFrom("arrives", "arrives", "arrives", "request lost", "reply lost", "arrives twice"),
@@ -42,11 +44,16 @@ class World {
       const init = { kind: action.kind, service: `service-${action.service}`, startedAt: this.#now };
       this.#flows.push({ ledger, flow: ledger.open(flowInit(init)), open: true });
       this.expected.requests++;
-    } else if (action.do === "add" || action.do === "close") {
+    } else if (action.do === "add" || action.do === "message" || action.do === "close") {
       const open = this.#flows.filter((candidate) => candidate.open);
       const chosen = open[action.flow % open.length];
       if (chosen && action.do === "add") this.#add(chosen.flow, action.up, action.down);
+      else if (chosen && action.do === "message") this.#message(chosen.flow, action.up);
       else if (chosen && action.do === "close") this.#close(chosen, action.reason);
+    } else if (action.do === "refuse") {
+      ledger.refuse("app.test", "http");
+      this.expected.requests++;
+      this.expected.errors++;
     } else if (action.do === "count") {
       ledger.count("app.test", "hls", action.name);
       this.expected[action.name]++;
@@ -100,9 +107,15 @@ class World {
     this.expected.down += down;
   }
 
+  #message(flow: Flow, up: boolean): void {
+    flow[up ? "messagesUp" : "messagesDown"]++;
+    this.expected[up ? "messages_up" : "messages_down"]++;
+  }
+
   #close(entry: { ledger: Ledger; flow: Flow; open: boolean }, reason: (typeof CLOSE_REASONS)[number]): void {
     entry.ledger.close(entry.flow, reason, this.#now);
     entry.open = false;
+    if (reason === "refused") this.expected.errors++;
     if (reason === "aborted" || reason === "failed") this.expected.aborted++;
   }
 }

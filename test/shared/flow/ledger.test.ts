@@ -54,6 +54,38 @@ describe("Ledger", () => {
     expect(ledger.unreported).toBe(false);
   });
 
+  it.each([
+    ["done", { aborted: 0, errors: 0 }],
+    ["refused", { aborted: 0, errors: 1 }],
+    ["aborted", { aborted: 1, errors: 0 }],
+    ["failed", { aborted: 1, errors: 0 }],
+    ["idle", { aborted: 0, errors: 0 }],
+    ["closed", { aborted: 0, errors: 0 }],
+  ] as const)("counts a flow that ended %s as %j", (reason, counted) => {
+    const ledger = newLedger();
+    ledger.close(ledger.open(flowInit()), reason, 10);
+    expect(report(ledger, 1_000)?.services).toMatchObject([{ requests: 1, ...counted }]);
+  });
+
+  it("counts a refusal without a flow as a request and an error, of no bytes", () => {
+    const ledger = newLedger();
+    ledger.refuse("app.test", "socks");
+    const refused = { service: "app.test", kind: "socks", requests: 1, errors: 1, active: 0 };
+    expect(report(ledger, 1_000)).toMatchObject({ services: [refused], opened: [], closed: [] });
+    expect(ledger.unreported).toBe(false);
+  });
+
+  it("counts messages each way once, even empty ones", () => {
+    const ledger = newLedger();
+    const flow = ledger.open(flowInit({ kind: "ws" }));
+    flow.messagesUp = 2;
+    expect(report(ledger, 1_000)?.services).toMatchObject([{ messages_up: 2, messages_down: 0 }]);
+    flow.messagesUp = 3;
+    flow.messagesDown = 1;
+    expect(report(ledger, 2_000)?.services).toMatchObject([{ up: 0, messages_up: 1, messages_down: 1 }]);
+    expect(ledger.seal(3_000)).toBeUndefined();
+  });
+
   it("announces a tunnel at once and an HTTP request only when it is older than a second", () => {
     const ledger = newLedger();
     const now = FLOW_LIMITS.LIST_HTTP_AFTER_MS;

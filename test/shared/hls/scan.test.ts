@@ -5,6 +5,8 @@ import { ChildResolver, directoryOf } from "../../../shared/hls/resolve.ts";
 import { replaceSpans } from "../../../shared/hls/rewrite.ts";
 import { isPlaylist, scanPlaylist } from "../../../shared/hls/scan.ts";
 import { decodePlaylist, encodePlaylist } from "../../../shared/hls/text.ts";
+import { substitute } from "../../../shared/hls/variables.ts";
+import { HLS_LIMITS } from "../../../shared/limits.ts";
 
 /** Playlists as origins and enemies write them: valid pieces in any order, with noise between. */
 const piece = fc.oneof(
@@ -187,6 +189,15 @@ describe("children", () => {
   it("get an extension back off exactly when one was added", () => {
     for (const original of ["a.ts", "a", "a.php", "a~.ts", "a~.ts~.ts", ""])
       expect(pathOfTail(tailOf(original, "segment", false))).toBe(original);
+  });
+});
+
+describe("substitute", () => {
+  it("leaves a URI as it is that variables would make longer than any URL", () => {
+    const value = "x".repeat(HLS_LIMITS.SUBSTITUTED_CHARS_MAX / 2);
+    const variables = new Map([["v", value]]);
+    expect(substitute("{$v}/{$v}", variables)).toBe(`${value}/${value}`);
+    expect(substitute("{$v}{$v}{$v}", variables)).toBe("{$v}{$v}{$v}");
   });
 });
 

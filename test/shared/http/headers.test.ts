@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { setForwarded } from "../../../shared/http/forwarded.ts";
-import { contentLength, hasHopByHop, stripHopByHop } from "../../../shared/http/headers.ts";
+import { contentLength, stripHopByHop } from "../../../shared/http/headers.ts";
 import { isReplayable } from "../../../shared/http/replayable.ts";
 import { utf8Length } from "../../../shared/http/utf8-length.ts";
 
@@ -23,14 +23,6 @@ describe("stripHopByHop", () => {
     const headers = new Headers({ Connection: "Keep-Alive", "Keep-Alive": "timeout=5" });
     stripHopByHop(headers);
     expect([...headers.keys()]).toEqual(["connection", "keep-alive"]);
-  });
-});
-
-describe("hasHopByHop", () => {
-  it("tells whether there is anything to strip", () => {
-    const has = (init: HeadersInit) => hasHopByHop(new Headers(init));
-    expect([has({}), has({ Connection: "close" }), has({ "X-A": "1" })]).toEqual([false, false, false]);
-    expect([has({ Connection: "close, X-A" }), has({ "Proxy-Connection": "close" })]).toEqual([true, true]);
   });
 });
 

@@ -41,6 +41,11 @@ describe("publicLocation", () => {
     expect(rewrite("http://10.0.0.1:3000/base/a", "/base")).toBe(`${PUBLIC}/a`);
   });
 
+  it("never makes another site of a path below the base path", () => {
+    expect(rewrite("/base//evil.test/", "/base")).toBe(`${PUBLIC}//evil.test/`);
+    expect(rewrite("/base/\\evil.test/", "/base")).toBe(`${PUBLIC}/\\evil.test/`);
+  });
+
   it("leaves a path outside of the base path", () => {
     expect(rewrite("/basement", "/base")).toBe("/basement");
   });

@@ -73,8 +73,24 @@ describe("RouteTable", () => {
       "/x/%2e%2e%2fadmin/y",
       "/%2561dmin/x",
       "/admin/..%2Fx",
+      "/x/..;/admin/y",
+      "/admin;v=1/y",
+      "/x/..%3bv/admin/y",
     ];
     for (const path of spellings) expect([path, match("a.test", path)]).toEqual([path, undefined]);
+  });
+
+  it("does not hand a refused spelling on to a wildcard", () => {
+    const match = table("a.test/*", "a.test/admin/*", "*.test/*");
+    expect(match("a.test", "/admin%2Fx")).toBeUndefined();
+    expect(table("a.test/admin/*", "*.test/*")("a.test", "/%61dmin/x")).toBeUndefined();
+    expect(match("b.test", "/admin%2Fx")).toBe("*.test/*");
+  });
+
+  it("serves path parameters that change nothing", () => {
+    const match = table("a.test/*", "a.test/admin/*");
+    expect(match("a.test", "/shop;id=1/x")).toBe("a.test/*");
+    expect(match("a.test", "/admin/x;id=1")).toBe("a.test/admin/*");
   });
 
   it("serves any spelling where one entry covers everything", () => {

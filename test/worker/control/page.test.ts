@@ -37,6 +37,10 @@ describe("the page", () => {
     expect(JSON.stringify([...(seen?.headers ?? [])])).not.toContain("secret");
   });
 
+  it.each(["//[", "//evil.test/app.js", "//evil.test:99999/"])("says 404 to %s", async (path) => {
+    expect((await send(`${CONTROL}${path}`)).status).toBe(404);
+  });
+
   it("says 404 as a page or as JSON", async () => {
     const html = await send("/nothing", { headers: { Accept: "text/html" } });
     expect([html.status, html.headers.get("content-type")]).toEqual([404, "text/html; charset=utf-8"]);

@@ -1,9 +1,10 @@
 // The directory object inside workerd, reached as the Worker reaches it.
 
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { directory } from "../../../worker/directory/client.ts";
-import { channel, hostDocument, OTHER_ROOT_KEY, testEnv } from "./fixture.ts";
+import { IsolateConfig } from "../../../worker/directory/isolate.ts";
+import { channel, context, hostDocument, OTHER_ROOT_KEY, testEnv } from "./fixture.ts";
 
 const SECRET_SOURCE = "https://origin.test/live.m3u8?password=hunter2";
 const TOKEN = "wall-token-0123456789";
@@ -60,6 +61,32 @@ describe("Directory", () => {
         },
       ],
     });
+  });
+
+  it("answers the newest version that this release can read, and names one that it cannot", async () => {
+    await stored(hostDocument("older.test", { channels: [channel("ch_1", "https://older.test/1.m3u8")] }));
+    const readable = await calls.version();
+    await stored(hostDocument("newer.test", { channels: [channel("ch_1", "https://newer.test/1.m3u8")] }));
+    const newest = await calls.version();
+    await runInDurableObject(rawStub(), (_, { storage }) => {
+      storage.sql.exec(
+        "UPDATE bodies SET body = replace(body, 'upstreams', 'origins') WHERE version = ?",
+        newest.version,
+      );
+    });
+    await evictDurableObject(rawStub());
+    const reply = await calls.index();
+    expect(reply).toMatchObject({
+      version: readable.version,
+      epoch: newest.epoch,
+      unreadable: newest.version,
+    });
+    expect(reply?.index.hosts[0]?.host).toBe("older.test");
+    const snapshot = await new IsolateConfig().current(testEnv(), context());
+    expect([snapshot.version, snapshot.unreadable]).toEqual([readable.version, newest.version]);
+    expect((await snapshot.channel("ch_1"))?.sources).toEqual(["https://older.test/1.m3u8"]);
+    await stored(hostDocument("repaired.test"));
+    expect(await calls.index()).not.toHaveProperty("unreadable");
   });
 
   it("reports every problem of a push at once and stores nothing", async () => {

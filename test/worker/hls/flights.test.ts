@@ -44,6 +44,13 @@ describe("Flights", () => {
     expect(flights.follow("a")).toBeUndefined();
   });
 
+  it("holds a bounded number of flights whose leaders died", () => {
+    const flights = new Flights<string>();
+    for (let n = 0; n <= HLS_LIMITS.FLIGHTS_MAX; n++) flights.lead(String(n), ctx);
+    expect(flights.follow("0")).toBeUndefined();
+    expect(flights.follow("1")).toBeDefined();
+  });
+
   it("does not let a late leader end its successor's flight", () => {
     const flights = new Flights<string>();
     const late = flights.lead("a", ctx);

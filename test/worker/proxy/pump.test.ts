@@ -33,7 +33,7 @@ const IDLE_MS = 60_000;
 
 let client: FakeSocket;
 let upstream: FakeSocket;
-const onBytes = vi.fn();
+const onMessage = vi.fn();
 const onTick = vi.fn();
 const onEnd = vi.fn();
 
@@ -46,7 +46,7 @@ beforeEach(() => {
     client: client as unknown as WebSocket,
     upstream: upstream as unknown as WebSocket,
     idleMs: IDLE_MS,
-    onBytes,
+    onMessage,
     onTick,
     onEnd,
   });
@@ -57,20 +57,37 @@ afterEach(() => {
 });
 
 describe("pumpSockets", () => {
-  it("counts payload bytes by the side they came from, text as UTF-8", () => {
+  it("tells each message with its payload bytes and the side it came from, text as UTF-8", () => {
     client.says("é😀");
     upstream.says(new ArrayBuffer(5));
-    expect(onBytes.mock.calls).toEqual([
+    expect(onMessage.mock.calls).toEqual([
       ["client", 6],
       ["upstream", 5],
     ]);
     expect(upstream.sent).toEqual(["é😀"]);
   });
 
-  it("closes both sides 1013 when one does not read", () => {
+  it("closes both sides 1013 instead of sending more to one that does not read", () => {
+    client.bufferedAmount = PROXY_LIMITS.SOCKET_BUFFER_BYTES;
+    upstream.says("fits");
+    client.bufferedAmount++;
+    upstream.says("x");
+    expect(client.sent).toEqual(["fits"]);
+    expect(onMessage).toHaveBeenCalledOnce();
+    expect([client.closed?.[0], upstream.closed?.[0]]).toEqual([1013, 1013]);
+  });
+
+  it.each([
+    ["the client has read it", () => Object.assign(client, { bufferedAmount: 0 })],
+    ["the client has gone", () => client.ends(1006)],
+  ])("ends after such a close only when %s, and stays in the stats until then", (_when, resolve) => {
     client.bufferedAmount = PROXY_LIMITS.SOCKET_BUFFER_BYTES + 1;
     upstream.says("x");
-    expect([client.closed?.[0], upstream.closed?.[0]]).toEqual([1013, 1013]);
+    vi.advanceTimersByTime(3 * PROXY_LIMITS.SOCKET_TICK_MS);
+    expect(onTick.mock.calls.length).toBeGreaterThanOrEqual(3);
+    expect(onEnd).not.toHaveBeenCalled();
+    resolve();
+    vi.advanceTimersByTime(PROXY_LIMITS.SOCKET_TICK_MS);
     expect(onEnd.mock.calls).toEqual([["closed"]]);
   });
 

@@ -20,9 +20,9 @@ function say(link: TestSocket, message: unknown): void {
 }
 
 /** A link that has been welcomed. */
-async function greeted(name: string): Promise<TestSocket> {
+async function greeted(name: string, source = "life-1"): Promise<TestSocket> {
   const link = await connect(name);
-  say(link, { type: "hello", name, version: "1.2.3", inbounds: INBOUNDS });
+  say(link, { type: "hello", name, source, version: "1.2.3", inbounds: INBOUNDS });
   await until(() => link.texts.includes('{"type":"welcome"}'));
   return link;
 }
@@ -77,8 +77,24 @@ describe("Relays", () => {
     expect((await rootStats().snapshot()).totals.down).toBe(before + 100);
   });
 
+  it("forgets the connections of a relay's former life when it comes back, and keeps what they counted", async () => {
+    const before = await rootStats().snapshot();
+    const former = await greeted("reborn", "life-1");
+    say(former, { type: "batch", batch: socksBatch({ source: "life-1" }) });
+    await until(() => former.texts.includes('{"type":"ack","seq":1}'));
+    const again = await greeted("reborn", "life-1");
+    expect((await rootStats().snapshot()).active).toBe(before.active + 1);
+    const reborn = await greeted("reborn", "life-2");
+    expect(await rootStats().snapshot()).toMatchObject({
+      active: before.active,
+      lost_sources: before.lost_sources + 1,
+      totals: { down: before.totals.down + 50 },
+    });
+    for (const link of [former, again, reborn]) link.socket.close();
+  });
+
   it("goes on after an eviction", async () => {
-    const link = await greeted("evicted");
+    const link = await greeted("evicted", "evicted");
     await evictDurableObject(relaysObject());
     say(link, { type: "batch", batch: socksBatch({ source: "evicted" }) });
     await until(() => link.texts.includes('{"type":"ack","seq":1}'));
@@ -137,7 +153,7 @@ describe("Relays", () => {
     ],
     [
       "another relay's name",
-      JSON.stringify({ type: "hello", name: "other", version: "", inbounds: [] }),
+      JSON.stringify({ type: "hello", name: "other", source: "s", version: "", inbounds: [] }),
       1008,
       "relay_name_mismatch",
     ],
