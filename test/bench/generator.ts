@@ -17,7 +17,10 @@ function one(): Promise<void> {
       if (reply.statusCode !== 200) errors++;
       reply.on("data", () => undefined);
       reply.on("end", () => resolve());
-      reply.on("error", () => resolve());
+      reply.on("error", () => {
+        errors++;
+        resolve();
+      });
     });
     outgoing.on("error", () => {
       errors++;

@@ -1,6 +1,7 @@
 // The baseline of `npm run bench:edge`: a Worker of two lines on the same workerd, on a direct socket as the product is.
 
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { readManifest } from "../../relay/serve/project.ts";
 
 export async function startPassthrough(port: number, originPort: number): Promise<Miniflare> {
   const miniflare = new Miniflare(
@@ -18,7 +19,7 @@ export async function startPassthrough(port: number, originPort: number): Promis
             const { pathname, search } = new URL(request.url);
             return fetch("http://127.0.0.1:${originPort}" + pathname + search, request);
           } };`,
-          compatibilityDate: "2026-11-01",
+          compatibilityDate: readManifest().compatibility_date,
           stripCfConnectingIp: false,
           unsafeDirectSockets: [{ host: "127.0.0.1", port, proxy: false }],
         },

@@ -37,10 +37,7 @@ export async function startPeers(originPort: number): Promise<{ peers: Peer[]; m
 async function causeway(directory: string): Promise<Peer> {
   const port = await claimPort(LOCAL);
   const config = join(directory, "causeway.toml");
-  await writeFile(
-    config,
-    `[relay]\nstate = "${directory}/state"\n[[relay.inbounds]]\nkind = "mixed"\nlisten = "127.0.0.1:${port}"\n`,
-  );
+  await writeFile(config, `[relay]\n[[relay.inbounds]]\nkind = "mixed"\nlisten = "127.0.0.1:${port}"\n`);
   const args = [join(ROOT, "relay/main.ts"), "relay", "--config", config, "--log-level", "warn"];
   return { name: "causeway", port, isSocks: true, child: await startProgram(process.execPath, args, port) };
 }

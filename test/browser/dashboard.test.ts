@@ -3,6 +3,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { zeroCounters } from "../../shared/flow/counters.ts";
 import { DASHBOARD_LIMITS } from "../../shared/limits.ts";
 import { flow, service, snapshot } from "./sample.ts";
 import { column, PAGE, tile, useDashboard } from "./use-dashboard.ts";
@@ -14,9 +15,21 @@ const dashboard = useDashboard();
 describe("the dashboard", () => {
   it("shows totals, rates, services, connections and relays", async () => {
     dashboard.edge.snapshot = snapshot({
-      totals: { requests: 12, up: 2048, down: 64 * 1024 * 1024, aborted: 2, errors: 1, hits: 3, misses: 1 },
+      totals: {
+        ...zeroCounters(),
+        requests: 12,
+        up: 2048,
+        down: 64 * 1024 * 1024,
+        aborted: 2,
+        errors: 1,
+        hits: 3,
+        misses: 1,
+      },
       rates: { up: 1500, down: 12_500_000, requests: 3 },
-      services: [{ ...service("app.example", "http", { down: 1024 }), active: 1 }],
+      services: [
+        { ...service("app.example", "http", { down: 1024 }), active: 1 },
+        service("chat.example", "ws", { messages_up: 1_000, messages_down: 500 }),
+      ],
       connections: [flow("f1", { down: 1536, target: "files.example:443" })],
       links: [
         {
@@ -34,6 +47,7 @@ describe("the dashboard", () => {
     expect(await tile(page, "cache").textContent()).toContain("75 %");
     expect(await tile(page, "problems").textContent()).toBe("Errors12 aborted");
     expect(await page.textContent("#services tbody")).toContain("app.example");
+    expect(await column(page, "#services", 9)).toEqual(["–", "1,500"]);
     expect(await page.textContent("#connections tbody")).toContain("files.example:443");
     expect(await page.textContent("#connections tbody")).toContain("1.50 KiB");
     expect(await page.textContent("#relays")).toMatch(

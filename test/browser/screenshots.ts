@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Browser, BrowserContextOptions } from "playwright-core";
 import { WebSocket } from "ws";
-import { ROOT } from "../../relay/serve/project.ts";
+import { ROOT } from "../../relay/root.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { playChannel } from "./player.ts";
 import { downloadOverSocks } from "./socks-download.ts";

@@ -4,8 +4,9 @@
 import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
+import { ROOT } from "../../relay/root.ts";
 import { buildPage } from "../../relay/serve/build.ts";
-import { BUILT, ROOT } from "../../relay/serve/project.ts";
+import { BUILT } from "../../relay/serve/project.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { FakeEdge } from "./fake-edge.ts";
 import { snapshot } from "./sample.ts";

@@ -22,12 +22,19 @@ export function pressCtrlC({ child }: CliRun): void {
   if (child.pid !== undefined) process.kill(-child.pid, "SIGINT");
 }
 
-/** Starts `causeway ARGS`. */
-export function runCli(
-  args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): CliRun {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Starts `causeway ARGS` from its sources. */
+export function runCli(args: readonly string[], options: RunOptions = {}): CliRun {
+  return runProgram(MAIN, args, options);
+}
+
+/** Starts a script of Node's. */
+export function runProgram(main: string, args: readonly string[], options: RunOptions = {}): CliRun {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],

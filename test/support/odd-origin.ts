@@ -45,6 +45,7 @@ export async function startOddOrigin(): Promise<OddOrigin> {
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const path = (request.url ?? "").split("?")[0];
   if (path === "/hang") return;
+  if (path === "/request-id") response.setHeader("X-Request-Id", "the-upstream's");
   if (path === "/drip") {
     response.writeHead(200, { "Content-Type": "text/event-stream" });
     const timer = setInterval(() => response.write("x"), 50);

@@ -30,6 +30,8 @@ export interface ProductOptions {
    * inbound on a free port.
    */
   readonly config?: Table | ((demo: string) => Table);
+  /** Keys of `[relay]` that replace the default ones. */
+  readonly relay?: Table;
 }
 
 interface FetchHostInit {
@@ -46,6 +48,10 @@ export interface Product {
   readonly demo: string;
   /** Port of the first inbound. */
   readonly proxyPort: number;
+  /** Ports of all inbounds, in the order of the configuration. */
+  readonly proxyPorts: readonly number[];
+  /** Where the objects' storage lies. */
+  readonly stateDir: string;
   readonly adminToken: string;
   /** fetch of a path of the control API with the admin's token. */
   api(path: string, init?: RequestInit): Promise<Response>;
@@ -71,7 +77,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   const product = new RunningProduct(stateDir, demo, secrets);
   try {
     const overrides = typeof options.config === "function" ? options.config(demo.url) : options.config;
-    await product.start({ ...overrides });
+    await product.start({ ...overrides }, options.relay);
   } catch (error) {
     await product.stop();
     throw error;
@@ -80,7 +86,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
 }
 
 class RunningProduct implements Product {
-  readonly #stateDir: string;
+  readonly stateDir: string;
   readonly #demo: Demo;
   readonly #secrets: Readonly<Record<string, string>>;
   #raw: Table = {};
@@ -90,14 +96,15 @@ class RunningProduct implements Product {
   #relayConfig: RelayConfig | undefined;
 
   constructor(stateDir: string, demo: Demo, secrets: Readonly<Record<string, string>>) {
-    this.#stateDir = stateDir;
+    this.stateDir = stateDir;
     this.#demo = demo;
     this.#secrets = secrets;
   }
 
-  async start(overrides: Table): Promise<void> {
+  async start(overrides: Table, relay: Table | undefined): Promise<void> {
     await this.#startEdge();
-    this.#raw = { ...defaultConfig(this.#demo.url, this.edge), ...overrides };
+    const defaults = defaultConfig(this.#demo.url, this.edge);
+    this.#raw = { ...defaults, relay: { ...defaults.relay, ...relay }, ...overrides };
     await this.push({});
     await untilReady(this.edge);
     await this.#startRelay();
@@ -112,7 +119,11 @@ class RunningProduct implements Product {
   }
 
   get proxyPort(): number {
-    return this.#relay?.inbounds[0]?.port ?? 0;
+    return this.proxyPorts[0] ?? 0;
+  }
+
+  get proxyPorts(): readonly number[] {
+    return this.#relay?.inbounds.map(({ port }) => port) ?? [];
   }
 
   get adminToken(): string {
@@ -162,14 +173,14 @@ class RunningProduct implements Product {
     await this.#relay?.stop();
     await this.#edge?.stop();
     await this.#demo.stop();
-    await rm(this.#stateDir, { recursive: true, force: true, maxRetries: 5 });
+    await rm(this.stateDir, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async #startEdge(): Promise<void> {
     this.#edge = await startEdge({
       host: "127.0.0.1",
       port: this.#edgePort,
-      stateDir: this.#stateDir,
+      stateDir: this.stateDir,
       vars: this.#secrets,
       onLog: (level, message) => {
         if (process.env.CAUSEWAY_TEST_LOG !== undefined) process.stderr.write(`edge ${level}: ${message}\n`);
@@ -187,7 +198,7 @@ class RunningProduct implements Product {
   }
 }
 
-function defaultConfig(demo: string, edge: string): Table {
+function defaultConfig(demo: string, edge: string): Table & { readonly relay: Table } {
   return {
     hosts: [
       { host: "demo.localhost", upstreams: [demo] },
