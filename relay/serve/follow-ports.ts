@@ -1,7 +1,7 @@
 // Lets a configuration written for the default ports run on others: what names the demo origin's or the edge's
 // default address follows them to where `causeway start` put them. Pure.
 
-/** Default addresses of DESIGN.md section 4, as configurations name them. */
+/** Default addresses as configurations name them. */
 export const DEFAULT_PORTS = { edge: 8787, demo: 8085 } as const;
 
 export interface ActualPorts {

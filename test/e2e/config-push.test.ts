@@ -11,7 +11,7 @@ import { demoBytes } from "../../relay/demo/bodies.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { untilCounted } from "../support/stats.ts";
 
-/** A push is in effect after this time (DESIGN.md section 3). */
+/** A push is in effect after this time. */
 const IN_EFFECT = { timeout: 5_000, interval: 50 };
 /** Five seconds of /sse: a configuration that old makes requests wait for the directory, unless it fails. */
 const EVENTS = 26;
