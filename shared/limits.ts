@@ -282,16 +282,20 @@ export const LINK_LIMITS = {
   STOP_TIMEOUT_MS: 5_000,
 } as const;
 
+/** Bounds of the watch over requests that wait for an upstream (worker/watch.ts). */
+export const WATCH_LIMITS = {
+  /** Requests that wait longer than this get a timer of their own, and their client is looked for. */
+  INTERVAL_MS: 500,
+  /** How long a called request has to answer: less than a round. It takes one turn of the event loop. */
+  ANSWER_MS: 250,
+} as const;
+
 /** Bounds of the reverse proxy. */
 export const PROXY_LIMITS = {
   /** A pump has no back-pressure: a socket with more than this unsent gets no further message, but a close 1013. */
   SOCKET_BUFFER_BYTES: 4 * 1024 * 1024,
   /** How long one end of a socket may take to answer the other's close before it is cut. */
   SOCKET_CLOSE_WAIT_MS: 10_000,
-  /** Requests that wait longer than this for their upstream get a timer and a signal of their own. */
-  WATCH_INTERVAL_MS: 500,
-  /** How long a called request has to answer: less than a round. It takes one turn of the event loop. */
-  WATCH_ANSWER_MS: 250,
   /** Header deadlines up to this are timed from the start: the round of the watch comes too late for them. */
   DEADLINE_MS_TIMED: 2_000,
   /** A pump asks for its counts to be reported this often at most; the meter flushes once a second. */

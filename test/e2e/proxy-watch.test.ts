@@ -22,6 +22,7 @@ beforeAll(async () => {
         { host: "late.test", upstreams, response_header_timeout: `${DEADLINE_MS}ms` },
         { host: "left.test", upstreams, max_connections: 3, response_header_timeout: "1m" },
       ],
+      channels: [{ id: "ch_left", sources: [`${odd.url}/index.m3u8`] }],
     },
   });
 }, 60_000);
@@ -66,5 +67,17 @@ describe("a silent upstream", () => {
     await closed;
     await untilCounted(product, "left.test", { requests: 5, aborted: 4, active: 0 });
     expect((await product.fetchHost("left.test", "/x")).status).toBe(200);
+  });
+
+  it("counts no viewer as present who has left, neither the one who fetches nor those who wait with it", async () => {
+    const path = "/proxy/ch_left/hang.ts";
+    const viewers = [1, 2, 3].map(() => {
+      const viewer = connect(Number(new URL(product.edge).port), "127.0.0.1");
+      viewer.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+      return viewer;
+    });
+    await untilCounted(product, "ch_left", { requests: 3, active: 3 }, "hls");
+    for (const viewer of viewers) viewer.resetAndDestroy();
+    await untilCounted(product, "ch_left", { requests: 3, aborted: 3, errors: 0, active: 0 }, "hls");
   });
 });

@@ -12,7 +12,7 @@ export interface OddOrigin {
 }
 
 /**
- * Paths: /hang never answers; /drip sends a byte each 50 ms without end; /cut breaks off a body without length; /take answers once it
+ * Paths: /hang and /hang.ts never answer; /drip sends a byte each 50 ms without end; /cut breaks off a body without length; /take answers once it
  * has read the body; /early answers 413 without reading it; /hop sends hop-by-hop fields; /echo-url answers with the request target as it came.
  */
 export async function startOddOrigin(): Promise<OddOrigin> {
@@ -44,7 +44,7 @@ export async function startOddOrigin(): Promise<OddOrigin> {
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const path = (request.url ?? "").split("?")[0];
-  if (path === "/hang") return;
+  if (path === "/hang" || path === "/hang.ts") return;
   if (path === "/request-id") response.setHeader("X-Request-Id", "the-upstream's");
   if (path === "/drip") {
     response.writeHead(200, { "Content-Type": "text/event-stream" });

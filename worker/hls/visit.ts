@@ -3,6 +3,7 @@
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import type { Exchange } from "../exchange.ts";
 import { meterBody } from "../stats/body.ts";
+import { keepWatch, type Wait, watch } from "../watch.ts";
 import type { Tier } from "./reply.ts";
 
 const HITS: ReadonlySet<Tier> = new Set(["memory", "edge", "collapsed", "stale"]);
@@ -11,6 +12,8 @@ export class Visit {
   readonly x: Exchange;
   readonly #service: string;
   readonly #flow: Flow;
+  /** From the request to the reply's head. */
+  readonly #wait: Wait;
   #replied = false;
 
   constructor(x: Exchange, service: string, url: string) {
@@ -25,10 +28,8 @@ export class Visit {
       startedAt: x.startedAt,
     });
     x.meter.touch(x.env, x.ctx);
-    // A viewer that leaves before the reply: nothing after an await may run any more.
-    x.request.signal.addEventListener("abort", () => {
-      if (!this.#replied) this.#close("aborted");
-    });
+    keepWatch(x, x.startedAt);
+    this.#wait = watch(x, () => this.#close("aborted"));
   }
 
   /** The body to answer with, counted; `length` when it is known. Call once per reply. */
@@ -38,6 +39,7 @@ export class Visit {
     length: number | undefined,
   ): BodyInit | null {
     this.#replied = true;
+    this.#wait.end();
     this.x.meter.count(this.#service, "hls", HITS.has(tier) ? "hits" : "misses");
     if (body === null) {
       this.#close("done");
@@ -54,12 +56,11 @@ export class Visit {
 
   /** No reply came of it. */
   fail(): void {
-    if (this.#replied) return;
-    this.#replied = true;
-    this.#close("refused");
+    if (!this.#replied) this.#close("refused");
   }
 
   #close(reason: CloseReason): void {
+    this.#wait.end();
     this.x.meter.close(this.#flow, reason);
   }
 }

@@ -23,31 +23,30 @@ export function withinDeadline(work: Promise<Response>, deadline: HeaderDeadline
     let timer: ReturnType<typeof setTimeout> | null = null;
     let settled = false;
     const startedAt = Date.now();
-    function start(): void {
-      if (!settled) timer = setTimeout(expire, deadline.ms);
+    function start(ms: number): void {
+      if (!settled) timer = setTimeout(expire, ms);
     }
-    function startLate(): void {
-      if (!settled) timer = setTimeout(expire, Math.max(0, startedAt + deadline.ms - Date.now()));
+    function settle(): void {
+      settled = true;
+      if (timer !== null) clearTimeout(timer);
     }
     function expire(): void {
       settled = true;
       reject(new CausewayError("upstream_timeout"));
       deadline.onExpired();
     }
-    if (deadline.after) deadline.after.then(start);
-    else if (deadline.ms <= PROXY_LIMITS.DEADLINE_MS_TIMED) start();
-    else deadline.slow.then(startLate);
+    if (deadline.after) deadline.after.then(() => start(deadline.ms));
+    else if (deadline.ms <= PROXY_LIMITS.DEADLINE_MS_TIMED) start(deadline.ms);
+    else deadline.slow.then(() => start(Math.max(0, startedAt + deadline.ms - Date.now())));
     work.then(
       (response) => {
         // An unread body would hold the upstream's connection.
         if (settled) void response.body?.cancel();
-        settled = true;
-        if (timer !== null) clearTimeout(timer);
+        settle();
         resolve(response);
       },
       (error) => {
-        settled = true;
-        if (timer !== null) clearTimeout(timer);
+        settle();
         reject(error);
       },
     );

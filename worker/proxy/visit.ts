@@ -4,15 +4,13 @@
 import { CausewayError } from "../../shared/errors.ts";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import type { Exchange } from "../exchange.ts";
+import { keepWatch, type Wait, watch } from "../watch.ts";
 import type { HostPlan, Upstream } from "./plan.ts";
-import { keepWatch, type Wait, watch } from "./watch.ts";
 
 export class Visit {
   readonly x: Exchange;
   readonly plan: HostPlan;
   readonly flow: Flow;
-  /** Resolves once no reply has begun for a while, if that comes to pass. */
-  readonly slow: Promise<void>;
   /** From admission to the reply's head. */
   readonly #wait: Wait;
   /** Things still moving bytes: the reply, and the upload if there is one. */
@@ -43,18 +41,12 @@ export class Visit {
       startedAt: x.startedAt,
     });
     x.meter.touch(x.env, x.ctx);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.slow = promise;
-    this.#wait = watch({
-      called: () => {
-        resolve();
-        this.#lookForClient();
-      },
-      lost: ({ env, ctx }) => {
-        this.#close("aborted");
-        x.meter.touch(env, ctx);
-      },
-    });
+    this.#wait = watch(x, () => this.#close("aborted"));
+  }
+
+  /** Resolves once no reply has begun for a while, if that comes to pass. */
+  get slow(): Promise<void> {
+    return this.#wait.slow;
   }
 
   /** One more part moves bytes; the flow stays open until it has ended, too. */
@@ -76,18 +68,6 @@ export class Visit {
   /** No reply came: refused, whatever part is still open, unless the client itself broke its upload off. */
   fail(): void {
     this.#close(this.#reason === "aborted" ? "aborted" : "refused");
-  }
-
-  /** A client that has left ends the visit, where other work keeps the context alive; else the context dies with it. */
-  #lookForClient(): void {
-    const { request, meter, env, ctx } = this.x;
-    if (request.signal.aborted) {
-      this.#close("aborted");
-      meter.touch(env, ctx);
-      meter.release(ctx);
-    } else {
-      keepWatch(this.x, Date.now());
-    }
   }
 
   #close(reason: CloseReason): void {

@@ -7,7 +7,9 @@ describe("Visit", () => {
     const shown: FlowInit[] = [];
     const meter = { open: (init: FlowInit) => void shown.push(init), touch: () => undefined };
     const url = new URL("http://edge.test/proxy/ch_a/b/sealed/7.ts?q=sealed");
-    const x = { request: new Request(url), url, meter } as unknown as ConstructorParameters<typeof Visit>[0];
+    const x = { request: new Request(url), url, meter, startedAt: 0 } as unknown as ConstructorParameters<
+      typeof Visit
+    >[0];
     new Visit(x, "ch_a", "http://me:pw@o.test:8080/live/ACCOUNT/PASSWORD/7.ts?token=SECRET");
     expect(shown.map(({ target }) => target)).toEqual(["http://o.test:8080/…/7.ts"]);
   });

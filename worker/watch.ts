@@ -1,32 +1,34 @@
 // One coarse timer per isolate for all requests that wait for their upstream. Most are answered within milliseconds and
 // never pay for a timer or a signal of their own (some 20 us of 180 at 1 KB, measured). One that takes longer is called
-// every round, in its own context. One that does not answer has lost its context, because its client has gone: the runtime
-// drops such a context without running any more of its code, listeners included.
+// every round, in its own context. One that does not answer has lost its context, because its client has gone: no code
+// after an await of such a context can be counted on to run.
 
-import { PROXY_LIMITS } from "../../shared/limits.ts";
-import type { Exchange } from "../exchange.ts";
-
-export interface Waiter {
-  /** Runs in the request's own context, in each round that finds it waiting. */
-  called(): void;
-  /** Runs once when its own context has died, in that of `host`. */
-  lost(host: Host): void;
-}
+import { WATCH_LIMITS } from "../shared/limits.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** The request whose context hosts the timer. */
 type Host = Pick<Exchange, "ctx" | "env">;
 
 export interface Wait {
+  /** Resolves in the request's own context once the wait is no longer short, if that comes to pass. */
+  readonly slow: Promise<void>;
   end(): void;
 }
 
 class Watched implements Wait {
-  readonly #waiter: Waiter;
+  readonly slow: Promise<void>;
+  readonly #x: Exchange;
+  readonly #left: () => void;
+  readonly #beSlow: () => void;
   #call: () => void = () => undefined;
   #answered = false;
 
-  constructor(waiter: Waiter) {
-    this.#waiter = waiter;
+  constructor(x: Exchange, left: () => void) {
+    this.#x = x;
+    this.#left = left;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.slow = promise;
+    this.#beSlow = resolve;
     this.#listen();
   }
 
@@ -40,8 +42,10 @@ class Watched implements Wait {
   }
 
   /** To be called a round after `call`. */
-  checkAnswer(host: Host): void {
-    if (!this.#answered && waiting.delete(this)) this.#waiter.lost(host);
+  checkAnswer({ env, ctx }: Host): void {
+    if (this.#answered || !waiting.delete(this)) return;
+    this.#left();
+    this.#x.meter.touch(env, ctx);
   }
 
   /** A promise resolved by another request's context continues in the one that made it, if that still lives. */
@@ -49,11 +53,24 @@ class Watched implements Wait {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#call = resolve;
     promise.then(() => {
-      if (!waiting.has(this)) return;
-      this.#answered = true;
-      this.#listen();
-      this.#waiter.called();
+      if (waiting.has(this)) this.#answer();
     });
+  }
+
+  /** The client may have left all the same, where other work keeps the context alive. */
+  #answer(): void {
+    const { request, meter, env, ctx } = this.#x;
+    this.#answered = true;
+    if (request.signal.aborted) {
+      this.end();
+      this.#left();
+      meter.touch(env, ctx);
+      meter.release(ctx);
+      return;
+    }
+    this.#listen();
+    this.#beSlow();
+    keepWatch(this.#x, Date.now());
   }
 }
 
@@ -66,26 +83,29 @@ let roundAt = 0;
  * by requests whose contexts had died, nobody else would ever give them back.
  */
 export function keepWatch(host: Host, now: number): void {
-  if (now <= roundAt + PROXY_LIMITS.WATCH_INTERVAL_MS) return;
-  roundAt = now + PROXY_LIMITS.WATCH_INTERVAL_MS;
+  if (now <= roundAt + WATCH_LIMITS.INTERVAL_MS) return;
+  roundAt = now + WATCH_LIMITS.INTERVAL_MS;
   host.ctx.waitUntil(round(host));
 }
 
-/** A request begins to wait for its upstream. */
-export function watch(waiter: Waiter): Wait {
-  const watched = new Watched(waiter);
+/**
+ * A request begins to wait for its upstream. `left` runs once if its client goes before `end`, in whatever context; what
+ * it counts is reported.
+ */
+export function watch(x: Exchange, left: () => void): Wait {
+  const watched = new Watched(x, left);
   waiting.add(watched);
   return watched;
 }
 
 /** One round, then another context's turn: one that stays alive keeps the fetch of a client that has left alive, too. */
 async function round(host: Host): Promise<void> {
-  await scheduler.wait(PROXY_LIMITS.WATCH_INTERVAL_MS);
+  await scheduler.wait(WATCH_LIMITS.INTERVAL_MS);
   roundAt = 0;
   const called = [...waiting];
   if (called.length === 0) return;
   for (const watched of called) watched.call();
   // Less than a round, so that the next one has not called again.
-  await scheduler.wait(PROXY_LIMITS.WATCH_ANSWER_MS);
+  await scheduler.wait(WATCH_LIMITS.ANSWER_MS);
   for (const watched of called) watched.checkAnswer(host);
 }
