@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { InboundConfig, RelayConfig } from "../shared/config/schema.ts";
 import { Ledger } from "../shared/flow/ledger.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
-import { classifyHost } from "../shared/net/destination.ts";
+import { isLoopbackAuthority } from "../shared/net/loopback.ts";
 import { type EmitEvent, logEvents } from "./events.ts";
 import { Connections } from "./inbound/connections.ts";
 import type { Inbound, ListenAt } from "./inbound/inbound.ts";
@@ -73,7 +73,7 @@ class RelayProcess implements Relay {
         auth: inbound.auth,
         users,
         outbound,
-        refusal: refusalFor(isLoopback(at.host), () => this.#started),
+        refusal: refusalFor(isLoopbackAuthority(inbound.listen), () => this.#started),
         ledger: this.ledger,
         emit: this.#emit,
         idleTimeoutMs: config.idle_timeout,
@@ -125,8 +125,4 @@ function listenAt({ listen }: InboundConfig, index: number): ListenAt {
   const colon = listen.lastIndexOf(":");
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, "");
   return { host, port: Number(listen.slice(colon + 1)), setting: `relay.inbounds[${index}].listen` };
-}
-
-function isLoopback(host: string): boolean {
-  return classifyHost(host) === "loopback";
 }

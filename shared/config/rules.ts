@@ -2,7 +2,7 @@
 // after them; a value of the wrong type is the schema's problem and is passed over here. Pure.
 
 import { canonicalHost } from "../net/host-name.ts";
-import { isLoopbackHost } from "../net/loopback.ts";
+import { isLoopbackAuthority } from "../net/loopback.ts";
 import { HostSet } from "../net/routes.ts";
 import { isTable } from "./inspect.ts";
 import { type Problem, showValue } from "./problem.ts";
@@ -99,7 +99,7 @@ function checkLink(relay: Table): Problem[] {
     });
   }
   const host = /^ws:\/\/([^/?#]*)/i.exec(edge)?.[1];
-  if (host !== undefined && !isLoopbackHost(hostOf(host))) {
+  if (host !== undefined && !isLoopbackAuthority(host)) {
     const legal = "wss://, because plain ws:// may go to loopback only";
     problems.push({ path: "relay.edge", value: showValue(edge, undefined), legal });
   }
@@ -111,7 +111,7 @@ function checkInbounds(relay: Table): Problem[] {
   const hasUsers = Array.isArray(relay.users) && relay.users.length > 0;
   const problems = inbounds.flatMap((entry) => {
     const listen = textOf(entry, "listen");
-    const isPublic = listen !== undefined && !isLoopbackHost(hostOf(listen));
+    const isPublic = listen !== undefined && !isLoopbackAuthority(listen);
     const hasPassword = textOf(entry, "auth") === "password";
     if (isPublic && !hasPassword) {
       const legal = `"password", because ${showValue(listen, undefined)} is not a loopback address`;
@@ -133,8 +133,4 @@ function checkInbounds(relay: Table): Problem[] {
 function listenKey(entry: Entry): string | undefined {
   const listen = textOf(entry, "listen");
   return listen === undefined || /:0+$/.test(listen) ? undefined : listen.toLowerCase();
-}
-
-function hostOf(hostAndPort: string): string {
-  return hostAndPort.replace(/:\d*$/, "");
 }

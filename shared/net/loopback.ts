@@ -8,3 +8,8 @@ export function isLoopbackHost(host: string): boolean {
   if (!/^\[[0-9a-f:.]+\]$/.test(name) || !URL.canParse(`http://${name}`)) return false;
   return new URL(`http://${name}`).hostname === "[::1]";
 }
+
+/** The same of `host:port`, as listeners and URLs write it. */
+export function isLoopbackAuthority(hostAndPort: string): boolean {
+  return isLoopbackHost(hostAndPort.replace(/:\d*$/, ""));
+}
