@@ -36,7 +36,7 @@ export async function loadConfigFile(
 ): Promise<ConfigFileResult> {
   const file = await readConfigFile(path);
   if (!file.ok || file.raw.relay === undefined) return file;
-  const relayField = fieldBelow(ROOT_FIELD, "relay") ?? ROOT_FIELD;
+  const relayField = fieldBelow(ROOT_FIELD, "relay", file.raw) ?? ROOT_FIELD;
   const resolved = await resolveSecrets(file.raw.relay, relayField, ["relay"], (name) => env[name]);
   if (resolved.problems.length > 0) return { ok: false, lines: problemLines(path, resolved.problems) };
   return validate(path, { ...file.raw, relay: resolved.part }, file.raw);

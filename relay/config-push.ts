@@ -4,6 +4,7 @@ import { type RawDocument, toEdgeDocument } from "../shared/config/document.ts";
 import type { Problem } from "../shared/config/problem.ts";
 import { createSecretBox, tokenVerifier } from "../shared/config/secrets.ts";
 import { fetchFailure } from "./fetch-failure.ts";
+import { hashPassword } from "./password.ts";
 
 /** Storing 10,000 channels takes the edge a few seconds. */
 const PUSH_TIMEOUT_MS = 60_000;
@@ -14,7 +15,7 @@ export interface EdgeDocumentSecrets {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** The document as it is sent: no [relay], tokens as verifiers, other secrets sealed. */
+/** The document as it is sent: no [relay], tokens as verifiers, passwords as hashes, other secrets sealed. */
 export type PreparedDocument =
   | { readonly ok: true; readonly document: RawDocument }
   | { readonly ok: false; readonly problems: Problem[] };
@@ -31,6 +32,7 @@ export async function prepareDocument(
   return toEdgeDocument(raw, {
     resolveEnv: (name) => env[name],
     tokenVerifier,
+    hashPassword: async (password, place) => hashPassword(password, await box?.salt(place)),
     async sealSecret(text) {
       if (box === undefined) throw new RangeError("Cannot seal the file's secrets: no root key is given");
       return box.seal(text);

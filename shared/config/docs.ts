@@ -45,7 +45,19 @@ function section(name: string, entry: Field, table: Field): string {
   const title = isList ? `[[${name}]]` : `[${name}]`;
   const count = isList ? ` There may be ${escapeText(entry.legal)}.` : "";
   const form = table.shape === "value_or_table" ? " Each is a plain value or a table of:" : "";
-  return `## \`${title}\`\n\n${escapeText(entry.doc)}${count}${form}\n\n${keyTable(table)}`;
+  return `## \`${title}\`\n\n${escapeText(entry.doc)}${count}${form}\n\n${keyTables(table)}`;
+}
+
+/** One table of keys, or one for each kind. */
+function keyTables(table: Field): string {
+  if (table.kinds === undefined) return keyTable(table);
+  const { key, byValue } = table.kinds;
+  const parts = [...byValue].map(([value, kind]) => {
+    const doc = kind.entries.get(key)?.doc ?? "";
+    const keys = new Map([...kind.entries].filter(([name]) => name !== key));
+    return `### \`${key} = ${JSON.stringify(value)}\`\n\n${escapeText(doc)}\n\n${keyTable({ ...kind, entries: keys })}`;
+  });
+  return `Which keys there are depends on \`${key}\` (*required*).\n\n${parts.join("\n")}`;
 }
 
 /** The keys of a table, without those that are tables and so have a section of their own. */

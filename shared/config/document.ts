@@ -4,7 +4,14 @@
 import { isEnvReference, isKeptSecret, MASK, type SecretKind } from "./fields.ts";
 import { type Field, fieldBelow, formatPath, isTable, type Path, ROOT_FIELD } from "./inspect.ts";
 import { type Problem, showValue } from "./problem.ts";
-import type { ChannelConfig, Config, EdgeTokenConfig, HostConfig, RelayLinkConfig } from "./schema.ts";
+import type {
+  ChannelConfig,
+  Config,
+  EdgeTokenConfig,
+  HostConfig,
+  LogSinkConfig,
+  RelayLinkConfig,
+} from "./schema.ts";
 
 /** A raw document: what TOML or JSON gave. */
 export type RawDocument = Readonly<Record<string, unknown>>;
@@ -21,6 +28,7 @@ export interface Index {
   readonly tokens: EdgeTokenConfig[];
   readonly relays: RelayLinkConfig[];
   readonly channels: ChannelSummary[];
+  readonly access_log: LogSinkConfig[];
 }
 
 export interface EdgeDocumentOptions {
@@ -32,6 +40,11 @@ export interface EdgeDocumentOptions {
   sealSecret(text: string): Promise<string>;
   /** Makes a token's verifier, "sha256:HEX". */
   tokenVerifier(token: string): Promise<string>;
+  /**
+   * Hashes a password as "scrypt:…". `place` names whose password it is and stays the same from push to push, so that an
+   * unchanged one may keep its hash. Undefined: it is too much work here.
+   */
+  hashPassword(password: string, place: string): Promise<string | undefined>;
   /** Whether a secret that came sealed can be opened; absent: taken as it is. */
   canOpen?(sealed: string): Promise<boolean>;
 }
@@ -52,7 +65,9 @@ export async function toEdgeDocument(
   const problems: Problem[] = [];
   const document = await replaceSecrets(sent, ROOT_FIELD, [], async (text, kind, path, field) => {
     const plain = resolveText(text, path, field, options, problems);
-    return plain === undefined ? text : keep(plain, kind, path, options, problems);
+    return plain === undefined
+      ? text
+      : keep({ plain, kind, path, place: placeOf(raw, path) }, options, problems);
   });
   return problems.length === 0 ? { ok: true, document: document as RawDocument } : { ok: false, problems };
 }
@@ -76,15 +91,27 @@ function resolveText(
   return undefined;
 }
 
+interface Kept {
+  readonly plain: string;
+  readonly kind: SecretKind;
+  readonly path: Path;
+  readonly place: string;
+}
+
 async function keep(
-  plain: string,
-  kind: SecretKind,
-  path: Path,
+  { plain, kind, path, place }: Kept,
   options: EdgeDocumentOptions,
   problems: Problem[],
 ): Promise<string> {
   if (!isKeptSecret(plain, kind)) {
-    return kind === "verifier" ? options.tokenVerifier(plain) : options.sealSecret(plain);
+    if (kind === "verifier") return options.tokenVerifier(plain);
+    if (kind !== "password") return options.sealSecret(plain);
+    const hash = await options.hashPassword(plain, place);
+    if (hash !== undefined) return hash;
+    const legal =
+      'a hash made by "causeway hash": these are more plain passwords than the edge hashes at once';
+    problems.push({ path: formatPath(path), value: MASK, legal });
+    return plain;
   }
   if (kind === "sealed" && options.canOpen !== undefined && !(await options.canOpen(plain))) {
     problems.push({
@@ -94,6 +121,17 @@ async function keep(
     });
   }
   return plain;
+}
+
+/** What names the tables on the way to a value: hosts by host and path, users by user. */
+function placeOf(raw: RawDocument, path: Path): string {
+  const names: unknown[] = [];
+  let at: unknown = raw;
+  for (const step of path) {
+    if (isTable(at)) names.push(at.host, at.path, at.user, at.name, step);
+    at = Array.isArray(at) ? at[Number(step)] : isTable(at) ? at[step] : undefined;
+  }
+  return JSON.stringify(names);
 }
 
 type ReplaceSecret = (text: string, kind: SecretKind, path: Path, field: Field) => string | Promise<string>;
@@ -110,7 +148,7 @@ async function replaceSecrets(
   if (Array.isArray(raw)) {
     const items: unknown[] = [];
     for (const [index, item] of raw.entries()) {
-      const below = fieldBelow(field, index);
+      const below = fieldBelow(field, index, raw);
       items.push(below === undefined ? item : await replaceSecrets(item, below, [...path, index], replace));
     }
     return items;
@@ -118,7 +156,7 @@ async function replaceSecrets(
   if (!isTable(raw)) return raw;
   const entries: [string, unknown][] = [];
   for (const [key, value] of Object.entries(raw)) {
-    const below = fieldBelow(field, key);
+    const below = fieldBelow(field, key, raw);
     entries.push([
       key,
       below === undefined ? value : await replaceSecrets(value, below, [...path, key], replace),
@@ -157,6 +195,7 @@ export function indexOf(config: Config): Index {
     tokens: config.edge.tokens,
     relays: config.relays,
     channels: config.channels.map(summaryOf),
+    access_log: config.edge.access_log,
   };
 }
 

@@ -2,6 +2,7 @@
 // for docs/CONFIG.md. Values come out in base units: milliseconds, bytes. Pure.
 
 import * as v from "valibot";
+import { parseCidr } from "../net/cidr.ts";
 import { pathReadings } from "../net/path-readings.ts";
 
 const DURATION_UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -25,7 +26,7 @@ function parseWithUnit(text: string, units: Readonly<Record<string, number>>): n
 }
 
 /** Milliseconds of a duration such as "10s", or undefined. */
-function parseDuration(text: string): number | undefined {
+export function parseDuration(text: string): number | undefined {
   return parseWithUnit(text, DURATION_UNITS_MS);
 }
 
@@ -138,6 +139,87 @@ export function routePath() {
   );
 }
 
+/** A range of client addresses, or one address. */
+export function cidr() {
+  const legal = 'an address or a range of them, as in "203.0.113.0/24" or "2001:db8::/32"';
+  return v.pipe(
+    v.string(legal),
+    v.check((value) => parseCidr(value) !== undefined, legal),
+    v.metadata({ legal }),
+  );
+}
+
+/** How often something may happen. */
+export interface Rate {
+  readonly count: number;
+  readonly windowMs: number;
+}
+
+/** "100/10s": a count per duration from 1 s to 1 h. */
+export function rate() {
+  const legal = 'a count from 1 to 1000000 per 1s to 1h, as in "100/10s"';
+  return transformed(legal, (text): Rate | undefined => {
+    const [count = "", window = "", ...more] = text.split("/");
+    const windowMs = parseDuration(window) ?? 0;
+    const isLegal = /^[1-9]\d{0,6}$/.test(count) && Number(count) <= 1_000_000 && more.length === 0;
+    return isLegal && windowMs >= 1_000 && windowMs <= 3_600_000
+      ? { count: Number(count), windowMs }
+      : undefined;
+  });
+}
+
+const PERIODS = ["hour", "day", "week", "month"] as const;
+
+/** How many bytes may pass in a period of the calendar, in UTC. */
+export interface Quota {
+  readonly bytes: number;
+  readonly period: (typeof PERIODS)[number];
+}
+
+/** "1TB/month": a size per hour, day, week or month. */
+export function quota() {
+  const legal = `1MB to 1000TB per ${PERIODS.join(", ")}, as in "1TB/month"`;
+  return transformed(legal, (text): Quota | undefined => {
+    const [amount = "", name, ...more] = text.split("/");
+    const bytes = parseSize(amount) ?? 0;
+    const period = PERIODS.find((known) => known === name);
+    return period !== undefined && more.length === 0 && bytes >= 1e6 && bytes <= 1e15
+      ? { bytes, period }
+      : undefined;
+  });
+}
+
+/** Text that `read` understands, as what it reads; `legal` says in words what that is. */
+export function transformed<T>(legal: string, read: (text: string) => T | undefined) {
+  return v.pipe(
+    v.string(legal),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const value = read(dataset.value);
+      if (value !== undefined) return value;
+      addIssue({ message: legal });
+      return NEVER;
+    }),
+    v.metadata({ legal }),
+  );
+}
+
+/** A day, in TOML a date or text; comes out as its first millisecond in UTC, since the epoch. */
+export function date() {
+  const legal = "a day from 2000-01-01 to 9999-12-31, as in 2027-12-31";
+  return v.pipe(
+    v.union([v.string(legal), v.date(legal)], legal),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      // A TOML date is a Date that prints as it was written; in JSON it has become that text.
+      const text = typeof dataset.value === "string" ? dataset.value : dataset.value.toISOString();
+      const time = /^[2-9]\d{3}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+      if (new Date(time || 0).toISOString().startsWith(text)) return time;
+      addIssue({ message: legal });
+      return NEVER;
+    }),
+    v.metadata({ legal }),
+  );
+}
+
 /** `host:port` with a literal address or name; IPv6 in brackets. */
 export function listenAddress() {
   const legal = 'an address and a port from 0 to 65535, as in "127.0.0.1:1080" or "[::1]:1080"';
@@ -155,14 +237,16 @@ export function listenAddress() {
 export const MASK = "***";
 
 /**
- * What becomes of a secret at the edge: `verifier` is kept as "sha256:HEX", `sealed` as "sealed:…" under the root key,
+ * What becomes of a secret at the edge: `verifier` is kept as "sha256:HEX", `password` as "scrypt:…", `sealed` as "sealed:…" under the root key,
  * `local` never leaves the machine whose file it stands in.
  */
-export type SecretKind = "verifier" | "sealed" | "local";
+export type SecretKind = "verifier" | "password" | "sealed" | "local";
 
 const KEPT_FORMS = {
   verifier: { prefix: "sha256:", form: /^sha256:[0-9a-f]{64}$/ },
   sealed: { prefix: "sealed:", form: /^sealed:[A-Za-z0-9_-]{38,20000}$/ },
+  // Costs are bounded (1 to 128 MiB of memory): a mistyped one would stop the process at the first login.
+  password: { prefix: "scrypt:", form: /^scrypt:1[0-7]:[1-8]:[1-8]:[A-Za-z0-9_-]{22,64}:[A-Za-z0-9_-]{43}$/ },
   local: { prefix: "sha256:", form: undefined },
 } as const;
 

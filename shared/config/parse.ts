@@ -22,7 +22,7 @@ export function parseConfig(raw: unknown): ParseResult {
   }
   const result = v.safeParse(ConfigSchema, raw);
   const problems = [
-    ...(result.success ? [] : schemaProblems(result.issues)),
+    ...(result.success ? [] : schemaProblems(raw, result.issues)),
     ...shapeProblems(raw),
     ...checkRules(raw),
   ];
@@ -39,18 +39,18 @@ function firstPerPath(problems: readonly Problem[]): Problem[] {
   return [...byPath.values()].sort((a, b) => a.path.localeCompare(b.path, "en", { numeric: true }));
 }
 
-function schemaProblems(issues: readonly v.BaseIssue<unknown>[], base: Path = []): Problem[] {
+function schemaProblems(raw: unknown, issues: readonly v.BaseIssue<unknown>[], base: Path = []): Problem[] {
   return issues.flatMap((issue) => {
     const path = [...base, ...pathOf(issue)];
     // Unknown keys are found by `shapeProblems`: valibot stops at the first one of a table.
     if (issue.type === "strict_object" && issue.expected === "never") return [];
     const deeper = issue.issues?.filter((below) => pathOf(below).length > 0);
-    if (deeper !== undefined && deeper.length > 0) return schemaProblems(deeper, path);
+    if (deeper !== undefined && deeper.length > 0) return schemaProblems(raw, deeper, path);
     const last = issue.path?.at(-1);
     if (last?.origin === "key" && issue.type !== "strict_object") {
       return [{ path: formatPath(path), value: showValue(last.key, undefined), legal: issue.message }];
     }
-    const field = fieldAt(path);
+    const field = fieldAt(raw, path);
     const isMissing = issue.type === "strict_object" && issue.expected !== "Object";
     const value = isMissing ? undefined : issue.input;
     return [
@@ -67,8 +67,14 @@ function pathOf(issue: v.BaseIssue<unknown>): Path {
   return (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : String(key)));
 }
 
-function fieldAt(path: Path): Field | undefined {
-  return path.reduce<Field | undefined>((field, step) => field && fieldBelow(field, step), ROOT_FIELD);
+function fieldAt(raw: unknown, path: Path): Field | undefined {
+  let field: Field | undefined = ROOT_FIELD;
+  let value = raw;
+  for (const step of path) {
+    field = field && fieldBelow(field, step, value);
+    value = (value as Readonly<Record<string | number, unknown>> | undefined)?.[step];
+  }
+  return field;
 }
 
 /** Unknown keys, and lists where tables belong (valibot takes any object for a table). */

@@ -4,16 +4,13 @@
 import { canonicalHost } from "../net/host-name.ts";
 import { isLoopbackAuthority } from "../net/loopback.ts";
 import { HostSet } from "../net/routes.ts";
+import { checkHosts } from "./host-rules.ts";
+import { checkInbounds } from "./inbound-rules.ts";
 import { isTable } from "./inspect.ts";
+import { checkOutbounds } from "./outbound-rules.ts";
 import { type Problem, showValue } from "./problem.ts";
-
-type Table = Readonly<Record<string, unknown>>;
-
-/** A table of a list, with its printed path. */
-interface Entry {
-  readonly path: string;
-  readonly table: Table;
-}
+import { duplicates, type Entry, entriesOf, type Table, textOf } from "./rule-entries.ts";
+import { checkWays } from "./upstream-rules.ts";
 
 /** Problems that no single key shows. */
 export function checkRules(raw: Table): Problem[] {
@@ -23,44 +20,15 @@ export function checkRules(raw: Table): Problem[] {
     ...duplicates(entriesOf(edge, "tokens", "edge."), "name", (entry) => textOf(entry, "name")),
     ...duplicates(entriesOf(raw, "hosts"), "host", hostKey),
     ...sharedHosts(edge, raw),
+    ...checkHosts(raw),
+    ...checkWays(raw),
     ...duplicates(entriesOf(raw, "channels"), "id", (entry) => textOf(entry, "id")),
     ...duplicates(entriesOf(raw, "relays"), "name", (entry) => textOf(entry, "name")),
     ...duplicates(entriesOf(relay, "users", "relay."), "name", (entry) => textOf(entry, "name")),
     ...checkLink(relay),
     ...checkInbounds(relay),
+    ...checkOutbounds(relay),
   ];
-}
-
-function entriesOf(table: Table, key: string, prefix = ""): Entry[] {
-  const list = table[key];
-  if (!Array.isArray(list)) return [];
-  return list.flatMap((item: unknown, index) =>
-    isTable(item) ? [{ path: `${prefix}${key}[${index}]`, table: item }] : [],
-  );
-}
-
-function textOf(entry: Entry, key: string): string | undefined {
-  const value = entry.table[key];
-  return typeof value === "string" ? value : undefined;
-}
-
-function duplicates(
-  entries: readonly Entry[],
-  key: string,
-  identityOf: (entry: Entry) => string | undefined,
-): Problem[] {
-  const firstPaths = new Map<string, string>();
-  return entries.flatMap((entry) => {
-    const identity = identityOf(entry);
-    if (identity === undefined) return [];
-    const first = firstPaths.get(identity);
-    if (first === undefined) {
-      firstPaths.set(identity, entry.path);
-      return [];
-    }
-    const legal = `something that ${first} does not have already`;
-    return [{ path: `${entry.path}.${key}`, value: showValue(entry.table[key], undefined), legal }];
-  });
 }
 
 /** Host names are compared as routing does, in their canonical spelling; paths as they stand. */
@@ -104,33 +72,4 @@ function checkLink(relay: Table): Problem[] {
     problems.push({ path: "relay.edge", value: showValue(edge, undefined), legal });
   }
   return problems;
-}
-
-function checkInbounds(relay: Table): Problem[] {
-  const inbounds = entriesOf(relay, "inbounds", "relay.");
-  const hasUsers = Array.isArray(relay.users) && relay.users.length > 0;
-  const problems = inbounds.flatMap((entry) => {
-    const listen = textOf(entry, "listen");
-    const isPublic = listen !== undefined && !isLoopbackAuthority(listen);
-    const hasPassword = textOf(entry, "auth") === "password";
-    if (isPublic && !hasPassword) {
-      const legal = `"password", because ${showValue(listen, undefined)} is not a loopback address`;
-      return [{ path: `${entry.path}.auth`, value: showValue(entry.table.auth ?? "none", undefined), legal }];
-    }
-    if (!hasPassword || hasUsers) return [];
-    return [
-      {
-        path: "relay.users",
-        value: "nobody",
-        legal: `one user or more, because ${entry.path} has auth = "password"`,
-      },
-    ];
-  });
-  return [...problems, ...duplicates(inbounds, "listen", listenKey)];
-}
-
-/** Port 0 takes a free port each time, so it never collides. */
-function listenKey(entry: Entry): string | undefined {
-  const listen = textOf(entry, "listen");
-  return listen === undefined || /:0+$/.test(listen) ? undefined : listen.toLowerCase();
 }

@@ -5,6 +5,7 @@ const PREFIX = "sealed:";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const ROOT_KEY_BYTES = 32;
+const SALT_BYTES = 16;
 
 /** Seals and opens secrets under one root key. */
 export interface SecretBox {
@@ -13,6 +14,11 @@ export interface SecretBox {
    * unchanged file changes no record.
    */
   seal(text: string): Promise<string>;
+  /**
+   * A salt of 16 bytes for a password's hash by whose password it is: an unchanged file then makes unchanged hashes, and
+   * without the root key nobody can work with a salt before it is used.
+   */
+  salt(place: string): Promise<Uint8Array>;
   /** Opens what `seal` made; undefined when it is malformed or was sealed under another root key. */
   open(sealed: string): Promise<string | undefined>;
 }
@@ -41,8 +47,16 @@ export async function createSecretBox(rootKey: string): Promise<SecretBox> {
     false,
     ["sign"],
   );
+  const saltKey = await crypto.subtle.deriveKey(
+    hkdf("causeway password salt v1"),
+    material,
+    { name: "HMAC", hash: "SHA-256", length: 256 },
+    false,
+    ["sign"],
+  );
   return {
     seal: (text) => seal(text, sealKey, nonceKey),
+    salt: (place) => saltOf(place, saltKey),
     open: (sealed) => open(sealed, sealKey),
   };
 }
@@ -63,6 +77,11 @@ async function seal(text: string, sealKey: CryptoKey, nonceKey: CryptoKey): Prom
   out.set(nonce);
   out.set(cipher, NONCE_BYTES);
   return PREFIX + encodeBase64Url(out);
+}
+
+async function saltOf(place: string, saltKey: CryptoKey): Promise<Uint8Array> {
+  const mac = await crypto.subtle.sign("HMAC", saltKey, new TextEncoder().encode(place));
+  return new Uint8Array(mac).slice(0, SALT_BYTES);
 }
 
 async function open(sealed: string, sealKey: CryptoKey): Promise<string | undefined> {

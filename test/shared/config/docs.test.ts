@@ -5,8 +5,10 @@ import { type Field, ROOT_FIELD } from "../../../shared/config/inspect.ts";
 
 function allKeys(field: Field): [string, Field][] {
   const below = field.item === undefined ? [] : allKeys(field.item);
+  const kinds = [...(field.kinds?.byValue.values() ?? [])];
   return [
     ...below,
+    ...kinds.flatMap(allKeys),
     ...[...field.entries].flatMap(([key, entry]) => [[key, entry] as [string, Field], ...allKeys(entry)]),
   ];
 }

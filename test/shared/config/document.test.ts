@@ -18,7 +18,10 @@ const RAW = {
 };
 const ENV: Record<string, string> = { WALL_TOKEN: "wall-token-0123456789", COOKIE: "sid=1" };
 
+const HASH = `scrypt:15:8:3:${"A".repeat(22)}:${"B".repeat(43)}`;
+
 const OPTIONS: EdgeDocumentOptions = {
+  hashPassword: async () => HASH,
   resolveEnv: (name) => ENV[name],
   sealSecret: (text) => Promise.resolve(`sealed:${Buffer.from(text.padEnd(40)).toString("base64url")}`),
   tokenVerifier: (token) =>
@@ -65,6 +68,46 @@ describe("toEdgeDocument", () => {
           legal: expect.stringContaining("a variable that holds"),
         },
         { path: "channels[0].headers.Cookie", value: '"env:COOKIE"', legal: "a variable that is set" },
+      ],
+    });
+  });
+
+  it("hashes plain passwords by whose they are, and leaves hashes as they came", async () => {
+    const places: string[] = [];
+    const users = [
+      { user: "a", password: "plain" },
+      { user: "b", password: HASH },
+    ];
+    const hosts = [{ host: "a.test", upstreams: ["http://127.0.0.1:1"], basic_auth: users }];
+    const options = {
+      ...OPTIONS,
+      async hashPassword(password: string, place: string) {
+        places.push(`${password} ${place}`);
+        return HASH;
+      },
+    };
+    const result = await toEdgeDocument({ hosts }, options);
+    expect(result).toMatchObject({
+      ok: true,
+      document: { hosts: [{ basic_auth: [{ password: HASH }, { password: HASH }] }] },
+    });
+    expect(places).toHaveLength(1);
+    await toEdgeDocument({ hosts: [{ ...hosts[0], host: "b.test" }, ...hosts] }, options);
+    expect(places[2]).toBe(places[0]);
+    expect(places[1]).not.toBe(places[0]);
+  });
+
+  it("says that a password is one too many to be hashed", async () => {
+    const hosts = [{ host: "a.test", basic_auth: [{ user: "a", password: "plain" }] }];
+    const result = await toEdgeDocument({ hosts }, { ...OPTIONS, hashPassword: async () => undefined });
+    expect(result).toEqual({
+      ok: false,
+      problems: [
+        {
+          path: "hosts[0].basic_auth[0].password",
+          value: "***",
+          legal: expect.stringContaining("causeway hash"),
+        },
       ],
     });
   });

@@ -83,7 +83,7 @@ describe("parseConfig", () => {
     expect(problem).toEqual({
       path: "relays[0].zzzzzzzz",
       value: "***",
-      legal: "one of the keys name, token",
+      legal: "one of the keys name, token, url, key",
     });
   });
 

@@ -29,6 +29,14 @@ describe("createSecretBox", () => {
     expect(one.slice(0, 23)).not.toBe(two.slice(0, 23));
   });
 
+  it("makes salts that are the same for the same place only, and under the same key only", async () => {
+    const box = await createSecretBox(KEY);
+    expect(await box.salt("a")).toHaveLength(16);
+    expect(await box.salt("a")).toEqual(await box.salt("a"));
+    expect(await box.salt("a")).not.toEqual(await box.salt("b"));
+    expect(await box.salt("a")).not.toEqual(await (await createSecretBox(OTHER_KEY)).salt("a"));
+  });
+
   it("opens nothing that was sealed under another key or changed by one bit", async () => {
     const box = await createSecretBox(KEY);
     const sealed = await box.seal("secret");
