@@ -1,4 +1,5 @@
-// Hop-by-hop header fields: what a proxy consumes and never forwards (RFC 9110 §7.6.1). Pure.
+// Names of header fields: which ones belong to one connection (RFC 9110 §7.6.1), and which spellings servers take for one
+// and the same. Pure.
 
 /** Fields of one connection that workerd consumes by itself, writing its own (an end-to-end test holds that). */
 const CONSUMED_BY_WORKERD = [
@@ -11,6 +12,8 @@ const CONSUMED_BY_WORKERD = [
 ] as const;
 /** Those that it would forward. */
 const PROXY_FIELDS = ["proxy-connection", "proxy-authorization"] as const;
+/** The same in replies: a challenge of another proxy is not for the client. */
+const PROXY_REPLY_FIELDS = ["proxy-connection", "proxy-authenticate"] as const;
 
 /** All fields of one connection, whether or not Connection lists them: for a runtime that consumes none. */
 export const HOP_BY_HOP: readonly string[] = [...CONSUMED_BY_WORKERD, ...PROXY_FIELDS];
@@ -28,12 +31,28 @@ export function listedFields(value: string | null): readonly string[] {
 }
 
 /**
- * Removes, in place, what Connection lists and the fields of one connection that workerd would forward. What it consumes
- * may stay where it is: each further name costs on the hot path.
+ * Removes, in place, what a reply's Connection lists and the fields of one connection that workerd would forward. What it
+ * consumes may stay where it is: each further name costs on the hot path.
  */
 export function stripHopByHop(headers: Headers): void {
   for (const name of listedFields(headers.get("connection"))) headers.delete(name);
-  for (const name of PROXY_FIELDS) headers.delete(name);
+  for (const name of PROXY_REPLY_FIELDS) headers.delete(name);
+}
+
+/**
+ * The name that gateways to CGI, WSGI and PHP may take a field for: to them "x_forwarded_for" and "x.forwarded.for" are
+ * X-Forwarded-For. Expects lower case, as the runtime spells names.
+ */
+export function foldedName(name: string): string {
+  return name.replace(/[^a-z0-9]/g, "-");
+}
+
+/** What such a gateway reads as a dash. */
+export const ODD_CHARACTER = /[^a-z0-9-]/;
+
+/** True for a name that such a gateway may take for another one. */
+export function isOddName(name: string): boolean {
+  return ODD_CHARACTER.test(name);
 }
 
 /** The body length that Content-Length announces, or undefined. */

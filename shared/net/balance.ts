@@ -1,44 +1,69 @@
-// Which upstream gets a request. Pure: randomness and the turn come in as arguments.
+// Which upstream gets a request. Pure: randomness, the turn and the loads come in as arguments.
 
-export type BalancePolicy = "random" | "weighted" | "round_robin" | "first" | "ip_hash";
+import { hash32 } from "./hash.ts";
+
+export type BalancePolicy =
+  | "random"
+  | "weighted"
+  | "round_robin"
+  | "first"
+  | "ip_hash"
+  | "cookie"
+  | "least_conn";
 
 export interface BalanceInput {
   readonly policy: BalancePolicy;
+  /** Indices of the upstreams that may be used, rising; at least one. */
+  readonly candidates: readonly number[];
   /** One weight per upstream; only the policy "weighted" looks at them. */
   readonly weights: readonly number[];
-  /** Upstreams that just failed, by index: taken only if there is no other. */
-  readonly avoid: ReadonlySet<number>;
+  /** One hash of each upstream's name: the policy "ip_hash" does not depend on their order. */
+  readonly seeds: readonly number[];
   /** At least 0 and below 1. */
   readonly random: number;
   /** Requests before this one: the policy "round_robin" counts on from it. */
   readonly turn: number;
   readonly clientIp: string;
+  /** Requests and sockets open at an upstream; only the policy "least_conn" asks. */
+  readonly load: (index: number) => number;
+  /** The upstream that the client's affinity cookie names, for the policy "cookie". */
+  readonly affine: number | undefined;
 }
 
-/** The index of the upstream to use. There is at least one. */
+/** The index of the upstream to use: one of the candidates. */
 export function chooseUpstream(input: BalanceInput): number {
-  const all = input.weights.map((_, index) => index);
-  const preferred = all.filter((index) => !input.avoid.has(index));
-  const candidates = preferred.length > 0 ? preferred : all;
-  return pick(candidates, input) ?? 0;
+  const { candidates } = input;
+  const only = candidates[0] ?? 0;
+  return candidates.length === 1 ? only : (pick(input) ?? only);
 }
 
-function pick(candidates: readonly number[], input: BalanceInput): number | undefined {
+function pick(input: BalanceInput): number | undefined {
+  const { candidates, random } = input;
   switch (input.policy) {
     case "first":
       return candidates[0];
     case "random":
-      return candidates[Math.floor(input.random * candidates.length)];
+      return atRandom(candidates, random);
     case "round_robin":
       return inTurn(candidates, input.turn % input.weights.length);
     case "weighted":
-      return byWeight(candidates, input.weights, input.random);
+      return byWeight(candidates, input.weights, random);
     case "ip_hash":
-      return byScore(candidates, input.clientIp);
+      return byScore(candidates, input.seeds, input.clientIp);
+    case "least_conn":
+      return byLoad(candidates, input.load, random);
+    case "cookie":
+      return input.affine !== undefined && candidates.includes(input.affine)
+        ? input.affine
+        : atRandom(candidates, random);
   }
 }
 
-/** The first candidate at or after the turn's upstream, so that the neighbour takes over for one that is avoided. */
+function atRandom(candidates: readonly number[], random: number): number | undefined {
+  return candidates[Math.floor(random * candidates.length)];
+}
+
+/** The first candidate at or after the turn's upstream, so that the neighbour takes over for one that is left out. */
 function inTurn(candidates: readonly number[], turn: number): number | undefined {
   return candidates.find((index) => index >= turn) ?? candidates[0];
 }
@@ -57,12 +82,16 @@ function byWeight(
   return candidates.at(-1);
 }
 
-/** Rendezvous hashing: when an upstream is avoided only its own clients move, each to its own second choice. */
-function byScore(candidates: readonly number[], clientIp: string): number | undefined {
+/** Rendezvous hashing: when an upstream is left out only its own clients move, each to its own second choice. */
+function byScore(
+  candidates: readonly number[],
+  seeds: readonly number[],
+  clientIp: string,
+): number | undefined {
   let best: number | undefined;
   let bestScore = -1;
   for (const index of candidates) {
-    const score = hash32(`${index} ${clientIp}`);
+    const score = hash32(clientIp, seeds[index]);
     if (score > bestScore) {
       best = index;
       bestScore = score;
@@ -71,11 +100,20 @@ function byScore(candidates: readonly number[], clientIp: string): number | unde
   return best;
 }
 
-/** FNV-1a with a final mix, because neighbouring addresses differ in their last characters only. */
-function hash32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+/** The least loaded; among equals any, or a restart would send everything to the first. */
+function byLoad(
+  candidates: readonly number[],
+  load: (index: number) => number,
+  random: number,
+): number | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let equals: number[] = [];
+  for (const index of candidates) {
+    const open = load(index);
+    if (open > least) continue;
+    if (open < least) equals = [];
+    least = open;
+    equals.push(index);
+  }
+  return atRandom(equals, random);
 }

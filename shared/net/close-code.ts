@@ -7,13 +7,20 @@ export interface SocketClose {
 }
 
 export const GOING_AWAY = 1001;
+/** Stands for a close without a code; never sent. */
+export const NO_STATUS = 1005;
+/** Stands for an end that was no close; never sent. */
+export const ABNORMAL = 1006;
+/** By a rule of this side. */
+export const POLICY_VIOLATION = 1008;
 export const INTERNAL_ERROR = 1011;
-const NO_STATUS = 1005;
+/** To a side that reads too slowly (IANA's registry). */
+export const TRY_AGAIN_LATER = 1013;
 
 /** 1004 to 1006 and 1015 never stand on the wire; below 1000 and from 5000 on nothing is defined. */
 function isSendable(code: number): boolean {
   return (
-    code >= 1000 && code <= 4999 && code !== 1004 && code !== NO_STATUS && code !== 1006 && code !== 1015
+    code >= 1000 && code <= 4999 && code !== 1004 && code !== NO_STATUS && code !== ABNORMAL && code !== 1015
   );
 }
 
