@@ -2,20 +2,25 @@
 
 import { proxyDurable } from "itty-durable";
 import { type RawDocument, toEdgeDocument } from "../../shared/config/document.ts";
-import { isTable } from "../../shared/config/inspect.ts";
+import { isKeptSecret } from "../../shared/config/fields.ts";
+import { isTable, visit } from "../../shared/config/inspect.ts";
 import { type Problem, parseConfig } from "../../shared/config/parse.ts";
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { tokenVerifier } from "../../shared/config/secrets.ts";
 import { CausewayError } from "../../shared/errors.ts";
-import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { DIRECTORY_LIMITS as LIMITS, SIGN_IN_LIMITS } from "../../shared/limits.ts";
+import { hashPassword } from "../access/passwords.ts";
 import type { Env } from "../env.ts";
 import { withDeadline } from "./deadline.ts";
+import type { LiveDocument, PurgeScope } from "./live.ts";
 import type {
+  ChecksReply,
   CommitOrder,
   Directory,
   DocumentReply,
   IndexReply,
   StoreReply,
+  Version,
   VersionReply,
 } from "./object.ts";
 import { asciiJson, cut } from "./pieces.ts";
@@ -48,9 +53,17 @@ export interface DirectoryCalls {
   /** Kept versions, newest first. */
   versions(): Promise<VersionRow[]>;
   /** Brings a kept version back as a new one. @throws CausewayError `not_found` for one that is not kept. */
-  rollback(version: number): Promise<VersionReply>;
+  rollback(version: number): Promise<Version>;
   /** Uses a single-use pass up: true the first time only. `expiresAt`: milliseconds since the epoch, a day ahead at most. */
   redeem(id: string, expiresAt: number): Promise<boolean>;
+  /** What changes without a push. */
+  live(): Promise<LiveDocument>;
+  /** Makes caches everywhere forget what `scope` covers; resolves to the number that the live state then has. */
+  purge(scope: PurgeScope): Promise<number>;
+  /** Takes over which active checks find their upstream down, by their ids. */
+  down(ids: readonly string[]): Promise<void>;
+  /** The active checks of the configuration in service. */
+  checks(): Promise<ChecksReply>;
 }
 
 /** The stub's methods: as the class has them, but every answer is a promise. */
@@ -64,11 +77,18 @@ type Stub = {
     | "stage"
     | "commit"
     | "rollback"
-    | "redeem"]: (...args: Parameters<Directory[M]>) => Promise<ReturnType<Directory[M]>>;
+    | "redeem"
+    | "live"
+    | "purge"
+    | "down"
+    | "checks"]: (...args: Parameters<Directory[M]>) => Promise<ReturnType<Directory[M]>>;
 };
 
-/** The directory of this deployment. `onStored` runs after each new version made through these calls. */
-export function directoryCalls(env: Env, onStored: () => Promise<void>): DirectoryCalls {
+/** Runs after each change made through these calls; `pushed` is the epoch of a new version, undefined for a purge. */
+type OnStored = (pushed?: number) => Promise<void>;
+
+/** The directory of this deployment. */
+export function directoryCalls(env: Env, onStored: OnStored): DirectoryCalls {
   const stub = proxyDurable(env.DIRECTORY, { name: "DIRECTORY", parse: true }).get("root") as Stub;
   return {
     version: () => ask(() => stub.version()),
@@ -78,11 +98,21 @@ export function directoryCalls(env: Env, onStored: () => Promise<void>): Directo
     document: async () => found(await ask(() => stub.document())),
     versions: () => ask(() => stub.versions()),
     redeem: async (id, expiresAt) => (await ask(() => stub.redeem(id, expiresAt))).first,
+    live: () => ask(() => stub.live()),
+    checks: () => ask(() => stub.checks()),
+    async purge(scope) {
+      const { seq } = await ask(() => stub.purge(scope));
+      await onStored();
+      return seq;
+    },
+    async down(ids) {
+      await ask(() => stub.down(ids));
+    },
     put: (raw, options = {}) => put(stub, env, raw, options.ifVersion, onStored),
     async rollback(version) {
       const reply = await ask(() => stub.rollback(version), LIMITS.PUT_DEADLINE_MS);
       if (!reply.ok) throw rollbackError(version, reply);
-      await onStored();
+      await onStored(reply.epoch);
       return { version: reply.version, epoch: reply.epoch };
     },
   };
@@ -106,7 +136,7 @@ async function put(
   env: Env,
   raw: unknown,
   ifVersion: number | undefined,
-  onStored: () => Promise<void>,
+  onStored: OnStored,
 ): Promise<PutResult> {
   const parsed = parseConfig(raw);
   if (!parsed.ok) return parsed;
@@ -117,19 +147,32 @@ async function put(
     if (reply.code === "config_invalid") return { ok: false, problems: reply.problems };
     throw new CausewayError(reply.code === "config_conflict" ? "config_conflict" : "object_unreachable");
   }
-  await onStored();
+  await onStored(reply.epoch);
   return { ok: true, version: reply.version, epoch: reply.epoch };
 }
 
 async function keepSecrets(raw: unknown, env: Env) {
   const box = await secretBox(env);
+  const isTooMuch = plainPasswords(raw) > SIGN_IN_LIMITS.PLAIN_PASSWORDS_MAX;
   return toEdgeDocument(isTable(raw) ? raw : {}, {
     resolveEnv: () => undefined,
     unresolved: 'the secret itself: "env:NAME" is read by "causeway push", not at the edge',
     sealSecret: (text) => box.seal(text),
     tokenVerifier,
+    hashPassword: async (password, place) =>
+      isTooMuch ? undefined : hashPassword(password, await box.salt(place)),
     canOpen: async (sealed) => (await box.open(sealed)) !== undefined,
   });
+}
+
+/** How many passwords of a document would have to be hashed here. */
+function plainPasswords(raw: unknown): number {
+  let count = 0;
+  visit(raw, (value, field, [top]) => {
+    const isPlain = typeof value === "string" && !isKeptSecret(value, "password");
+    if (field?.secret === "password" && isPlain && top !== "relay") count++;
+  });
+  return count;
 }
 
 /** Sends a document in pieces, then has them put together and stored. */

@@ -6,13 +6,17 @@ import type {
   ChannelConfig,
   EdgeTokenConfig,
   HostConfig,
+  LogSinkConfig,
   RelayLinkConfig,
 } from "../../shared/config/schema.ts";
 import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { HostSet, RouteTable } from "../../shared/net/routes.ts";
 import type { Env } from "../env.ts";
+import { confirmChecks, tellChecks } from "../health/follow.ts";
 import { sharedCache } from "./cache.ts";
 import { type DirectoryCalls, directoryCalls } from "./calls.ts";
+import { type Egress, egressOf } from "./egress.ts";
+import { type LiveDocument, LiveState, NOTHING_LIVE } from "./live.ts";
 import type { VersionedIndex } from "./object.ts";
 import { ConfigPoller, type ConfigSource, type Latest } from "./poller.ts";
 import { ChannelRecords, openRecord } from "./records.ts";
@@ -30,6 +34,15 @@ export interface ConfigSnapshot {
   readonly tokens: readonly EdgeTokenConfig[];
   readonly relays: readonly RelayLinkConfig[];
   readonly channels: readonly ChannelSummary[];
+  /** Where requests of hosts with an access log are recorded; header values are sealed. */
+  readonly logSinks: readonly LogSinkConfig[];
+  /** Purges and upstreams that are down, as of about 5 s ago at most: newer than the version, and another object then. */
+  readonly live: LiveState;
+  /**
+   * The way through a relay's ingress.
+   * @throws CausewayError `relay_unreachable` for a relay without one, `secrets_missing` when its key cannot be opened
+   */
+  egress(relay: string): Egress;
   /**
    * A channel's record with its secrets in the clear; undefined for an unknown id.
    * @throws CausewayError `config_unavailable` when the directory fails and the isolate has no older record
@@ -38,7 +51,7 @@ export interface ConfigSnapshot {
 }
 
 /** Raise it when the shape of Index or of a record changes: isolates of two releases share one cache for a while. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Where background work of a request is put. */
 export type Waiter = Pick<ExecutionContext, "waitUntil">;
@@ -46,6 +59,7 @@ export type Waiter = Pick<ExecutionContext, "waitUntil">;
 export class IsolateConfig {
   readonly #poller = new ConfigPoller<ConfigSnapshot>();
   readonly #records = new ChannelRecords();
+  #live = new LiveState(NOTHING_LIVE);
 
   /** @throws CausewayError `config_unavailable` when nothing was pushed yet, or the directory fails and nothing is known */
   current(env: Env, ctx: Waiter): Promise<ConfigSnapshot> {
@@ -54,9 +68,10 @@ export class IsolateConfig {
 
   /** Calls to the directory object; a version stored through them is current here at once. */
   directory(env: Env): DirectoryCalls {
-    return directoryCalls(env, async () => {
+    return directoryCalls(env, async (pushed) => {
       await sharedCache(env).remove("version");
       this.#poller.expire();
+      if (pushed !== undefined) await tellChecks(env, pushed);
     });
   }
 
@@ -64,6 +79,7 @@ export class IsolateConfig {
     return {
       latest: () => this.#latest(env, ctx),
       load: (latest) => this.#load(env, ctx, latest),
+      follow: (latest) => this.#follow(env, ctx, latest),
     };
   }
 
@@ -80,16 +96,35 @@ export class IsolateConfig {
   async #load(env: Env, ctx: Waiter, latest: Latest): Promise<ConfigSnapshot> {
     const cache = sharedCache(env);
     const cached = (await cache.read(indexKey(latest.epoch))) as VersionedIndex | undefined;
-    if (cached !== undefined) return this.#snapshotOf(env, cached);
+    if (cached !== undefined) return this.#snapshotOf(env, cached, ctx);
     const loaded = await this.directory(env).index();
     if (loaded === null) throw new Error("Cannot load the index: the directory is empty");
     // An older version must not outlast the release that could not read the newest.
     if (loaded.unreadable === undefined)
       ctx.waitUntil(cache.write(indexKey(loaded.epoch), loaded, LIMITS.CACHE_TTL_S));
-    return this.#snapshotOf(env, loaded);
+    return this.#snapshotOf(env, loaded, ctx);
   }
 
-  #snapshotOf(env: Env, { version, epoch, index, unreadable }: VersionedIndex): ConfigSnapshot {
+  /** What changes without a push: loaded when its number in the version's answer has risen. */
+  async #follow(env: Env, ctx: Waiter, { live: seq }: Latest): Promise<void> {
+    if (seq <= this.#live.seq) return;
+    const cache = sharedCache(env);
+    const cached = (await cache.read(liveKey(seq))) as LiveDocument | undefined;
+    const document = cached ?? (await this.directory(env).live());
+    if (cached === undefined) ctx.waitUntil(cache.write(liveKey(document.seq), document, LIMITS.CACHE_TTL_S));
+    if (document.seq > this.#live.seq) this.#live = new LiveState(document);
+  }
+
+  async #snapshotOf(
+    env: Env,
+    { version, epoch, index, unreadable }: VersionedIndex,
+    ctx: Waiter,
+  ): Promise<ConfigSnapshot> {
+    const egress = await egressOf(index.relays, env);
+    // A push is told to the checks by whoever pushed; this mends what was lost on the way.
+    if (index.hosts.some(({ health }) => health.active !== undefined))
+      ctx.waitUntil(confirmChecks(env, epoch));
+    const live = () => this.#live;
     const ids = new Set(index.channels.map(({ id }) => id));
     return {
       version,
@@ -100,6 +135,11 @@ export class IsolateConfig {
       tokens: index.tokens,
       relays: index.relays,
       channels: index.channels,
+      logSinks: index.access_log,
+      get live() {
+        return live();
+      },
+      egress,
       channel: async (id) => {
         // Unknown ids cost nothing: anyone may ask for any.
         if (!ids.has(id)) return undefined;
@@ -125,4 +165,8 @@ export class IsolateConfig {
 
 function indexKey(epoch: number): string {
   return `${FORMAT}/index/${epoch}`;
+}
+
+function liveKey(seq: number): string {
+  return `${FORMAT}/live/${seq}`;
 }

@@ -1,22 +1,30 @@
-// The directory object: the versioned configuration and the registry of used passes. Reached only through `proxyDurable`
+// The directory object: the versioned configuration, what changes without a push, and the registry of used passes. Reached only through `proxyDurable`
 // (calls.ts); a client's request must never be forwarded here, because the path names the method to call.
 
 import { createDurable } from "itty-durable";
 import * as v from "valibot";
 import { type Index, indexOf, type RawDocument } from "../../shared/config/document.ts";
+import { checksOf, type HealthCheck } from "../../shared/config/health-checks.ts";
 import { type Problem, parseConfig } from "../../shared/config/parse.ts";
 import { type ChannelConfig, ChannelSchema } from "../../shared/config/schema.ts";
 import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { type LiveDocument, type PurgeScope, withDown, withPurge } from "./live.ts";
 import { DirectoryStore, type VersionRow } from "./store.ts";
 
 /** Which configuration is current; both are 0 before the first push. */
-export interface VersionReply {
+export interface Version {
   readonly version: number;
   readonly epoch: number;
 }
 
+/** What isolates ask for every few seconds. */
+export interface VersionReply extends Version {
+  /** The number of the live state; 0: there is none. */
+  readonly live: number;
+}
+
 /** What isolates load. */
-export interface VersionedIndex extends VersionReply {
+export interface VersionedIndex extends Version {
   readonly index: Index;
   /** The newest version, where this release cannot read it: `version` is then the newest that it can. */
   readonly unreadable?: number;
@@ -25,11 +33,16 @@ export interface VersionedIndex extends VersionReply {
 /** `null` where there is nothing: the wire has no undefined. */
 export type IndexReply = VersionedIndex | null;
 export type RecordReply = { readonly channel: ChannelConfig } | null;
+/** The active checks of a configuration; `epoch` is 0 before the first push. */
+export interface ChecksReply {
+  readonly epoch: number;
+  readonly checks: HealthCheck[];
+}
 export type DocumentReply = { readonly version: number; readonly document: RawDocument } | null;
 
 /** A stored version, or why there is none. */
 export type StoreReply =
-  | ({ readonly ok: true } & VersionReply)
+  | ({ readonly ok: true } & Version)
   | { readonly ok: false; readonly code: "config_invalid"; readonly problems: Problem[] }
   | { readonly ok: false; readonly code: "config_conflict" | "bad_request" | "not_found" };
 
@@ -51,6 +64,10 @@ const METHODS: ReadonlySet<string> = new Set([
   "commit",
   "rollback",
   "redeem",
+  "live",
+  "purge",
+  "down",
+  "checks",
 ]);
 
 export class Directory extends createDurable() {
@@ -71,7 +88,38 @@ export class Directory extends createDurable() {
 
   version(): VersionReply {
     const newest = this.#store.newest();
-    return newest === undefined ? { version: 0, epoch: 0 } : pick(newest);
+    const { seq: live } = this.#store.live();
+    return { ...(newest === undefined ? { version: 0, epoch: 0 } : pick(newest)), live };
+  }
+
+  /** What changes without a push. */
+  live(): LiveDocument {
+    return this.#store.live();
+  }
+
+  /** Makes caches everywhere forget what `scope` covers. */
+  purge(scope: PurgeScope): { seq: number } {
+    return this.#change((live, seq) => withPurge(live, scope, seq));
+  }
+
+  /** Takes over which active checks find their upstream down, in place of what was known before. */
+  down(ids: readonly string[]): { seq: number } {
+    return this.#change((live, seq) => withDown(live, ids, seq));
+  }
+
+  #change(change: (live: LiveDocument, seq: number) => LiveDocument): { seq: number } {
+    const live = this.#store.live();
+    const next = change(live, Math.max(live.seq + 1, Date.now()));
+    if (next !== live) this.#store.setLive(next);
+    return { seq: next.seq };
+  }
+
+  /** The active checks of the configuration that is in service. */
+  checks(): ChecksReply {
+    const current = this.index();
+    return current === null
+      ? { epoch: 0, checks: [] }
+      : { epoch: current.epoch, checks: checksOf(current.index.hosts) };
   }
 
   /**
@@ -148,6 +196,6 @@ export class Directory extends createDurable() {
   }
 }
 
-function pick({ version, epoch }: VersionReply): VersionReply {
+function pick({ version, epoch }: Version): Version {
   return { version, epoch };
 }

@@ -9,6 +9,8 @@ import { withDeadline } from "./deadline.ts";
 export interface Latest {
   readonly version: number;
   readonly epoch: number;
+  /** The number of what changes without a version. */
+  readonly live: number;
   readonly askedAt: number;
 }
 
@@ -17,6 +19,8 @@ export interface ConfigSource<S> {
   latest(): Promise<Latest>;
   /** Loads what is current, which may be newer than `latest` says. */
   load(latest: Latest): Promise<S>;
+  /** Brings up to date what changes without a version. */
+  follow(latest: Latest): Promise<void>;
 }
 
 /** What the poller knows at a moment. */
@@ -137,6 +141,7 @@ export class ConfigPoller<S extends { readonly epoch: number }> {
   async #load(source: ConfigSource<S>, generation: number): Promise<void> {
     const latest = await source.latest();
     // An epoch never falls: a lower one is an answer from before this isolate's own push.
+    if (latest.version > 0) await source.follow(latest);
     if (latest.version === 0) {
       if (this.#known === "nothing") this.#known = "none";
     } else if (this.#snapshot === undefined || latest.epoch > this.#snapshot.epoch) {

@@ -1,9 +1,11 @@
-// The directory's tables: versions of the document, one row per channel and state of it, uploads under way, used passes.
+// The directory's tables: versions of the document, one row per channel and state of it, uploads under way, the live state,
+// used passes.
 // Rows hold ASCII (escaped JSON), so that text can be cut anywhere. Validates nothing and answers nobody.
 
 import type { RawDocument } from "../../shared/config/document.ts";
 import { isTable } from "../../shared/config/inspect.ts";
 import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { type LiveDocument, NOTHING_LIVE } from "./live.ts";
 import { asciiJson, cut } from "./pieces.ts";
 
 /** A kept version as it is listed. */
@@ -31,6 +33,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS uploads (
     upload TEXT NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (upload, n)
   ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS live (k INTEGER PRIMARY KEY, body TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS redeemed (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
 `;
 
@@ -43,6 +46,7 @@ interface Body {
 export class DirectoryStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  #live: LiveDocument | undefined;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -143,6 +147,19 @@ export class DirectoryStore {
       AND ((since <= ?2 AND (until IS NULL OR until > ?2)) OR until IS NULL) ORDER BY since LIMIT 1`;
     const row = this.#sql.exec<{ body: string }>(query, id, version).toArray()[0];
     return row === undefined ? undefined : JSON.parse(row.body);
+  }
+
+  /** What changes without a push. */
+  live(): LiveDocument {
+    if (this.#live) return this.#live;
+    const row = this.#sql.exec<{ body: string }>("SELECT body FROM live WHERE k = 0").toArray()[0];
+    this.#live = row === undefined ? NOTHING_LIVE : (JSON.parse(row.body) as LiveDocument);
+    return this.#live;
+  }
+
+  setLive(document: LiveDocument): void {
+    this.#sql.exec("INSERT OR REPLACE INTO live VALUES (0, ?)", asciiJson(document));
+    this.#live = document;
   }
 
   /** Keeps one piece of an upload. Uploads that were given up, and too many at once, are swept. */

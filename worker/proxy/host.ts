@@ -1,51 +1,110 @@
-// The reverse proxy, one request at a time: route, limits, upstream, fetch, reply. Each step is a function; what it
+// The reverse proxy, one request at a time: route, gates, admission, upstream, reply. Each step is a function; what it
 // refuses it throws as a CausewayError, which app.ts answers.
 
-import type { HostConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
-import { contentLength } from "../../shared/http/headers.ts";
+import { openLogEntry } from "../access-log/log.ts";
+import { withFields } from "../error-response.ts";
 import type { Exchange } from "../exchange.ts";
-import { type HostPlan, nextUpstream, planOf } from "./plan.ts";
+import { answerCached } from "./cache/serve.ts";
+import type { Call, CallLog } from "./call.ts";
+import { passGates } from "./gates.ts";
+import { planOf } from "./plan.ts";
 import { replyTo } from "./reply.ts";
 import { openUpload } from "./upload.ts";
 import { reachUpstream } from "./upstream.ts";
-import { Visit } from "./visit.ts";
+import { cutCode, Visit } from "./visit.ts";
 import { isWebSocketUpgrade, proxyWebSocket } from "./websocket.ts";
-
-const NONE: ReadonlySet<number> = new Set();
 
 /**
  * Serves a request of a proxied host.
- * @throws CausewayError `host_unknown`, `body_too_large`, `too_many_connections`, `upstream_unreachable`,
+ * @throws CausewayError `host_unknown`; what the gates and the admission refuse; `upstream_unreachable`,
  *   `upstream_timeout`, `upstream_invalid`, `upgrade_refused`
  */
-export async function handleHost(x: Exchange): Promise<Response> {
-  const plan = planOf(route(x));
-  checkBodyLength(x, plan);
-  const first = nextUpstream(plan, x.clientIp, NONE);
-  const upgrade = isWebSocketUpgrade(x.request);
-  const visit = new Visit(x, plan, upgrade ? "ws" : "http", first);
+export function handleHost(x: Exchange): Promise<Response> {
+  const call = route(x);
+  return call.log ? logged(call, call.log) : pass(call);
+}
+
+async function logged(call: Call, log: CallLog): Promise<Response> {
   try {
-    if (upgrade) return await proxyWebSocket(visit, first);
-    const upload = openUpload(visit);
-    return await replyTo(visit, await reachUpstream(visit, { first, upgrade, upload }));
+    const reply = await pass(call);
+    log.replied(reply);
+    return reply;
   } catch (error) {
-    visit.fail();
+    log.failed(error);
     throw error;
   }
 }
 
-function route(x: Exchange): HostConfig {
-  const host = x.config.routes.match(x.url.hostname, x.url.pathname);
-  if (!host) throw new CausewayError("host_unknown");
-  return host;
+async function pass(call: Call): Promise<Response> {
+  const { x, plan, kind } = call;
+  try {
+    if (plan.gates.length > 0) {
+      const reply = await passGates(call);
+      if (reply) return answered(call, reply);
+    }
+  } catch (error) {
+    x.meter.refuse(plan.service, kind, error instanceof CausewayError ? error.code : "internal");
+    x.meter.touch(x.env, x.ctx);
+    throw withReplyFields(call, error);
+  }
+  return serve(call);
 }
 
-/** A body without Content-Length is held to the same bound while it streams. */
-function checkBodyLength(x: Exchange, plan: HostPlan): void {
-  const length = contentLength(x.request.headers);
-  if (length === undefined || length <= plan.config.max_body) return;
-  x.meter.refuse(plan.service, "http");
+/** A gate's own reply, counted as a request that went nowhere. */
+function answered({ x, plan, kind, clientIp, user }: Call, reply: Response): Response {
+  const flow = x.meter.open({
+    kind,
+    service: plan.service,
+    client: clientIp,
+    target: "",
+    user,
+    startedAt: x.startedAt,
+  });
+  x.meter.close(flow, "done");
   x.meter.touch(x.env, x.ctx);
-  throw new CausewayError("body_too_large");
+  return reply;
+}
+
+function route(x: Exchange): Call {
+  const host = x.config.routes.match(x.url.hostname, x.url.pathname);
+  if (!host) throw new CausewayError("host_unknown");
+  const kind = isWebSocketUpgrade(x.request) ? "ws" : "http";
+  const plan = planOf(host, x.config.epoch);
+  const arrival = plan.arrival?.(x);
+  const clientIp = arrival?.clientIp ?? x.clientIp;
+  const call: Call = { x, plan, kind, clientIp, arrival, user: "", log: undefined, replyFields: undefined };
+  if (host.access_log) call.log = openLogEntry(call);
+  return call;
+}
+
+/** A refusal tells, too, what any reply would. */
+function withReplyFields({ replyFields }: Call, error: unknown): unknown {
+  return replyFields ? withFields(error, replyFields) : error;
+}
+
+/** Where no place is left here the host's object may have more; one that comes free is taken in the same turn. */
+async function admit(call: Call): Promise<Visit> {
+  const { plan, x } = call;
+  while (!plan.places.hasRoom(x.startedAt) && (await plan.places.more(x.env, x.ctx)));
+  return new Visit(call);
+}
+
+/** An admitted request: from here on its visit ends exactly once. */
+async function serve(call: Call): Promise<Response> {
+  const visit = call.plan.places.hasRoom(call.x.startedAt) ? new Visit(call) : await admit(call);
+  try {
+    if (call.kind === "ws") return await proxyWebSocket(visit);
+    const incoming = call.x.request.body;
+    const upload = incoming ? await openUpload(visit, incoming) : undefined;
+    const answer = call.plan.cache
+      ? await answerCached(visit, (prepare) => reachUpstream(visit, { upgrade: false, upload, prepare }))
+      : await reachUpstream(visit, { upgrade: false, upload });
+    return await replyTo(visit, answer);
+  } catch (error) {
+    const { cut } = visit.flow;
+    const refusal = cut ? new CausewayError(cutCode(cut), undefined, { cause: error }) : error;
+    visit.fail(refusal);
+    throw withReplyFields(call, refusal);
+  }
 }

@@ -1,66 +1,46 @@
 // What a configured host comes down to per request, worked out once per configuration and isolate.
 
 import type { HostConfig } from "../../shared/config/schema.ts";
-import type { UpstreamBase } from "../../shared/http/location.ts";
-import { chooseUpstream } from "../../shared/net/balance.ts";
-
-export interface Upstream extends UpstreamBase {
-  readonly index: number;
-  /** What a request's path is appended to. */
-  readonly base: string;
-}
-
-export interface HostPlan {
-  readonly config: HostConfig;
-  /** Name of the host in stats; with its path unless that is everything. */
-  readonly service: string;
-  readonly upstreams: readonly Upstream[];
-  readonly weights: readonly number[];
-  /** Requests and sockets open in this isolate. */
-  active: number;
-  /** Requests so far: the turn of the policy round_robin. */
-  turns: number;
-}
+import { placesOf } from "../access/places.ts";
+import { serviceOf, setTerms } from "../access/service.ts";
+import { arrivalReader } from "./arrival.ts";
+import { cachePlanOf } from "./cache/key.ts";
+import type { HostPlan } from "./call.ts";
+import { gatesOf } from "./gates.ts";
+import { Pool } from "./pool.ts";
+import { replyStepsOf } from "./reply-head.ts";
+import { guardedFieldsOf, requestStepsOf } from "./request-head.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import { socketPlacesOf } from "./socket-places.ts";
+import { pathRewriteOf, targetPathOf } from "./target-path.ts";
 
 const plans = new WeakMap<HostConfig, HostPlan>();
 
-/** The plan of a host. A pushed configuration brings new host records, and so new plans; open sockets keep theirs. */
-export function planOf(config: HostConfig): HostPlan {
+/** The plan of a host of the configuration of that epoch. A pushed configuration brings new host records, and so new plans; open sockets keep theirs. */
+export function planOf(config: HostConfig, epoch: number): HostPlan {
   const known = plans.get(config);
   if (known) return known;
+  const service = serviceOf(config);
+  setTerms(config, epoch);
+  const pool = new Pool(config, service);
   const plan: HostPlan = {
     config,
-    service: config.path === "/*" ? config.host : config.host + config.path,
-    upstreams: config.upstreams.map((upstream, index) =>
-      toUpstream(typeof upstream === "string" ? upstream : upstream.url, index),
-    ),
-    weights: config.upstreams.map((upstream) => (typeof upstream === "string" ? 1 : upstream.weight)),
-    active: 0,
-    turns: 0,
+    service,
+    arrival: arrivalReader(config),
+    gates: gatesOf(config),
+    targetPath: targetPathOf(config),
+    rewrite: pathRewriteOf(config),
+    guardedFields: guardedFieldsOf(config),
+    requestSteps: requestStepsOf(config),
+    replySteps: replyStepsOf(config),
+    upstreams: pool.upstreams,
+    pool,
+    relay: config.via === "direct" ? undefined : config.via.slice("relay:".length),
+    retryBudget: config.retries > 0 ? new RetryBudget(config.retry_budget) : undefined,
+    sockets: socketPlacesOf(config),
+    cache: cachePlanOf(config),
+    places: placesOf(config),
   };
   plans.set(config, plan);
   return plan;
-}
-
-function toUpstream(url: string, index: number): Upstream {
-  const { origin, pathname } = new URL(url);
-  const path = pathname.replace(/\/+$/, "");
-  return { index, origin, path, base: origin + path };
-}
-
-/** The upstream for a request by the host's policy; one of `avoid` only if there is no other. */
-export function nextUpstream(plan: HostPlan, clientIp: string, avoid: ReadonlySet<number>): Upstream {
-  const [only] = plan.upstreams;
-  if (only && plan.upstreams.length === 1) return only;
-  const index = chooseUpstream({
-    policy: plan.config.policy,
-    weights: plan.weights,
-    avoid,
-    random: Math.random(),
-    turn: plan.turns++,
-    clientIp,
-  });
-  const chosen = plan.upstreams[index];
-  if (!chosen) throw new RangeError(`Cannot choose an upstream of '${plan.service}': it has none`);
-  return chosen;
 }

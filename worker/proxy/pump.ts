@@ -6,21 +6,40 @@
 import type { CloseReason } from "../../shared/flow/flow.ts";
 import { utf8Length } from "../../shared/http/utf8-length.ts";
 import { PROXY_LIMITS } from "../../shared/limits.ts";
-import { GOING_AWAY, relayedClose, type SocketClose } from "../../shared/net/close-code.ts";
+import {
+  ABNORMAL,
+  GOING_AWAY,
+  NO_STATUS,
+  POLICY_VIOLATION,
+  relayedClose,
+  type SocketClose,
+  TRY_AGAIN_LATER,
+} from "../../shared/net/close-code.ts";
 
 type Side = "client" | "upstream";
+
+/** How a pump ended. */
+export interface PumpEnd {
+  readonly reason: CloseReason;
+  /** The close code of it: what the side that ended said (1005: nothing), or what the other one was told instead of 1006. */
+  readonly code: number;
+  /** Who ended it. */
+  readonly by: Side | "edge";
+}
 
 export interface PumpOptions {
   readonly client: WebSocket;
   readonly upstream: WebSocket;
   /** Without a message either way for this long both sides are closed 1001. */
   readonly idleMs: number;
-  /** A message that came from `side` was passed on; `bytes` of payload, text as UTF-8. */
-  readonly onMessage: (side: Side, bytes: number) => void;
+  /** Resolves, to what both sides are told, when the sockets are to be closed by order; must be of this context. */
+  readonly cut?: Promise<string>;
+  /** A message that came from `side` was passed on at `now`; `bytes` of payload, text as UTF-8. */
+  readonly onMessage: (side: Side, bytes: number, now: number) => void;
   /** Told every ten seconds, so that a silent socket stays in the stats. */
   readonly onTick: () => void;
   /** Told once, when nothing more will move. */
-  readonly onEnd: (reason: CloseReason) => void;
+  readonly onEnd: (end: PumpEnd) => void;
 }
 
 interface Peer {
@@ -43,7 +62,8 @@ class Pump {
   readonly #peers: Readonly<Record<Side, Peer>>;
   #lastMessageAt = Date.now();
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #reason: CloseReason | undefined;
+  /** The first end is what counts. */
+  #end: PumpEnd | undefined;
   /** Nothing more will move. */
   #over = false;
   /** The end was told. */
@@ -60,6 +80,9 @@ class Pump {
   start(): void {
     this.#attach("client", "upstream");
     this.#attach("upstream", "client");
+    void this.#options.cut?.then((reason) => {
+      if (!this.#over) this.#closeBoth({ code: POLICY_VIOLATION, reason }, "closed");
+    });
     this.#waitIdle(this.#options.idleMs);
   }
 
@@ -70,41 +93,47 @@ class Pump {
     socket.accept({ allowHalfOpen: true });
     socket.addEventListener("message", (event) => this.#pass(from, to, event.data));
     socket.addEventListener("close", (event) => this.#ended(from, to, event.code, event.reason));
-    socket.addEventListener("error", () => this.#ended(from, to, 1006, ""));
+    socket.addEventListener("error", () => this.#ended(from, to, ABNORMAL, ""));
   }
 
   #pass(from: Side, to: Side, data: string | ArrayBuffer): void {
     const bytes = typeof data === "string" ? utf8Length(data) : data.byteLength;
-    this.#lastMessageAt = Date.now();
+    const now = Date.now();
+    this.#lastMessageAt = now;
     const target = this.#peers[to];
     if (target.closed || target.ended) return;
     // Asked before sending: one message may be larger than the bound and still pass a side that reads.
     if (target.socket.bufferedAmount > PROXY_LIMITS.SOCKET_BUFFER_BYTES) {
-      this.#closeBoth({ code: 1013, reason: `${to} reads too slowly` }, "closed");
+      this.#closeBoth({ code: TRY_AGAIN_LATER, reason: `${to} reads too slowly` }, "closed");
       return;
     }
     try {
       target.socket.send(data);
     } catch {
-      this.#ended(to, from, 1006, "");
+      this.#ended(to, from, ABNORMAL, "");
       return;
     }
-    this.#options.onMessage(from, bytes);
+    this.#options.onMessage(from, bytes, now);
   }
 
   /** `from` has closed or broken: the other side hears of it, and its answer ends the pump. */
   #ended(from: Side, to: Side, code: number, reason: string): void {
     const peer = this.#peers[from];
-    const broken = code === 1006;
+    const broken = code === ABNORMAL;
     if (broken) peer.gone = true;
     if (this.#over) this.#release();
     if (this.#over || peer.ended) return;
     peer.ended = true;
     if (broken) peer.closed = true;
-    this.#reason ??= broken ? (from === "client" ? "aborted" : "failed") : "done";
-    this.#close(this.#peers[to], relayedClose(code, reason, from));
+    const relayed = relayedClose(code, reason, from);
+    this.#end ??= {
+      reason: broken ? (from === "client" ? "aborted" : "failed") : "done",
+      code: relayed.code ?? NO_STATUS,
+      by: from,
+    };
+    this.#close(this.#peers[to], relayed);
     if (this.#peers[to].ended) this.#finish();
-    else this.#awaitAnswer(peer, relayedClose(code, reason, from));
+    else this.#awaitAnswer(peer, relayed);
   }
 
   /** A side that never answers must not hold the other one open: after a while that gets its own code back. */
@@ -116,8 +145,8 @@ class Pump {
     }, PROXY_LIMITS.SOCKET_CLOSE_WAIT_MS);
   }
 
-  #closeBoth(close: SocketClose, reason: CloseReason): void {
-    this.#reason ??= reason;
+  #closeBoth(close: SocketClose & { code: number }, reason: CloseReason): void {
+    this.#end ??= { reason, code: close.code, by: "edge" };
     this.#close(this.#peers.client, close);
     this.#close(this.#peers.upstream, close);
     this.#finish();
@@ -164,7 +193,7 @@ class Pump {
       return;
     }
     this.#released = true;
-    this.#options.onEnd(this.#reason ?? "done");
+    this.#options.onEnd(this.#end ?? { reason: "done", code: NO_STATUS, by: "edge" });
   }
 }
 

@@ -1,126 +1,159 @@
-// The request body on its way to the upstream: held to max_body and counted while it streams, never kept.
+// The request body on its way to the upstream: held to max_body, timed and counted. Short ones are collected first, so
+// that none is ever half sent; all others stream, and no more than one piece of them is held.
 
+import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { CloseReason } from "../../shared/flow/flow.ts";
 import { contentLength } from "../../shared/http/headers.ts";
 import { BODY_LIMITS } from "../../shared/limits.ts";
-import { meterBody } from "../stats/body.ts";
-import type { Visit } from "./visit.ts";
+import { Copy, type CopyEnd } from "../copy.ts";
+import type { Mover } from "../watch.ts";
+import { cutCode, type Visit } from "./visit.ts";
 
 export interface Upload {
-  readonly body: ReadableStream<Uint8Array> | Uint8Array;
-  /** Ends the fetch that sends the body. */
-  readonly controller: AbortController;
+  readonly body: ReadableStream<Uint8Array> | ArrayBuffer;
+  /** Ends the fetch that sends the body; a collected one needs none. */
+  readonly signal: AbortSignal | undefined;
   /** Resolves when the body has been sent, or given up: only then does the upstream's time to answer begin. */
-  readonly ended: Promise<void>;
-  /** True once more than max_body has come in. */
-  readonly exceeded: () => boolean;
-}
-
-/** Opens the request's body for sending, as a part of the visit; undefined when there is none. */
-export function openUpload(visit: Visit): Upload | undefined {
-  const { x, plan, flow } = visit;
-  const length = contentLength(x.request.headers);
-  if (!x.request.body || length === 0) return undefined;
-  let exceeded = false;
-  const controller = new AbortController();
-  const { promise: ended, resolve } = Promise.withResolvers<void>();
-  function onEnd(reason: CloseReason): void {
-    // The proxy itself broke a body that is too long: the client has not left.
-    visit.endPart(exceeded ? "failed" : reason);
-    resolve();
-  }
-  function onBroken(tooLong: boolean): void {
-    exceeded = tooLong;
-    controller.abort();
-  }
-  visit.addPart();
-  const { body: incoming } = x.request;
-  const { max_body: max, meter } = plan.config;
-  const source =
-    length === undefined
-      ? boundedBody(incoming, x.ctx, { max, onBroken, onEnd: meter ? ignore : onEnd })
-      : incoming;
-  let body: Upload["body"] = source;
-  if (meter) body = meterBody(source, { length, flow, direction: "up", x, onEnd });
-  else if (length !== undefined) body = passBody(source, length, x.ctx, onEnd);
-  return { body, controller, ended, exceeded: () => exceeded };
-}
-
-function ignore(): void {}
-
-/** The same bytes, uncounted, but telling when they have ended. */
-function passBody(
-  source: ReadableStream<Uint8Array>,
-  length: number,
-  ctx: ExecutionContext,
-  onEnd: (reason: CloseReason) => void,
-): ReadableStream<Uint8Array> {
-  const { readable, writable } = new FixedLengthStream(length);
-  ctx.waitUntil(
-    source.pipeTo(writable).then(
-      () => onEnd("done"),
-      () => onEnd("aborted"),
-    ),
-  );
-  return readable;
-}
-
-interface Bounds {
-  /** Bytes that may pass. */
-  readonly max: number;
-  /** Told before the body breaks: the client's end of it broke, or it is longer than `max`. */
-  readonly onBroken: (tooLong: boolean) => void;
-  readonly onEnd: (reason: CloseReason) => void;
+  readonly ended: Promise<void> | undefined;
+  /** Ends the sending, and the fetch with it. */
+  abort(): void;
+  /** Why the upload was broken off here, if it was: that, and not what its fetch says, is the answer. */
+  failure(): ErrorCode | undefined;
 }
 
 /**
- * A body without Content-Length, broken off as soon as it is longer than `max` bytes. The runtime ends a chunked request
- * whose body errors with a final chunk, as if it were whole (measured): whoever breaks one must abort its fetch first.
+ * Opens the request's body for sending, as a part of the visit; undefined when it is empty.
+ * @throws CausewayError `body_not_allowed`; `upload_timeout` or `bad_request` when a short body does not arrive
  */
-function boundedBody(
-  source: ReadableStream<Uint8Array>,
-  ctx: ExecutionContext,
-  bounds: Bounds,
-): ReadableStream<Uint8Array> {
-  const { readable, writable } = new IdentityTransformStream();
-  ctx.waitUntil(copyWithin(source, writable, bounds).then(bounds.onEnd));
-  return readable;
+export async function openUpload(
+  visit: Visit,
+  incoming: ReadableStream<Uint8Array>,
+): Promise<Upload | undefined> {
+  const length = contentLength(visit.x.request.headers);
+  if (length === 0) return undefined;
+  // The runtime's fetch takes none; that must not look like the upstream's fault.
+  const { method } = visit.x.request;
+  if (method === "GET" || method === "HEAD") throw new CausewayError("body_not_allowed");
+  if (length !== undefined && length <= BODY_LIMITS.UPLOAD_BUFFERED_BYTES_MAX) return collect(visit);
+  return new StreamedUpload(visit, incoming, length);
 }
 
-async function copyWithin(
-  source: ReadableStream<Uint8Array>,
-  target: WritableStream<Uint8Array>,
-  { max, onBroken }: Bounds,
-): Promise<CloseReason> {
-  const reader = source.getReader({ mode: "byob" });
-  const writer = target.getWriter();
-  let room = max;
-  let buffer = new ArrayBuffer(BODY_LIMITS.READ_BYTES_MAX);
-  async function breakOff(cause: unknown): Promise<CloseReason> {
-    onBroken(room < 0);
-    await Promise.allSettled([writer.abort(cause), reader.cancel(cause)]);
-    return "aborted";
+async function collect(visit: Visit): Promise<Upload> {
+  const { config } = visit.plan;
+  visit.addPart();
+  try {
+    const body = await visit.within(visit.x.request.arrayBuffer(), config.upload_idle_timeout, COLLECTED);
+    if (config.meter) visit.flow.up += body.byteLength;
+    visit.endPart("done");
+    return { body, signal: undefined, ended: undefined, abort() {}, failure: () => undefined };
+  } catch (error) {
+    const isLate = error instanceof CausewayError && error.code === COLLECTED.late;
+    visit.endPart(isLate ? "failed" : "aborted");
+    throw error;
   }
-  for (;;) {
-    let result: ReadableStreamReadResult<Uint8Array>;
-    try {
-      result = await reader.read(new Uint8Array(buffer));
-    } catch (error) {
-      return breakOff(error);
-    }
-    room -= result.value?.byteLength ?? 0;
-    if (room < 0) return breakOff(new RangeError(`Cannot pass the request body: it is over ${max} bytes`));
-    try {
-      if (result.done) {
-        await writer.close();
-        return "done";
-      }
-      await writer.write(result.value);
-    } catch (error) {
-      // The upstream wants no more; its answer may still be on the way.
-      await reader.cancel(error).catch(() => undefined);
-      return "failed";
-    }
-    buffer = result.value.buffer as ArrayBuffer;
+}
+
+const COLLECTED = { late: "upload_timeout", broken: "bad_request" } as const;
+
+const REASONS: Readonly<Record<CopyEnd, CloseReason>> = {
+  whole: "done",
+  source: "aborted",
+  // The upstream wants no more; its answer may still be on the way.
+  target: "failed",
+  stopped: "failed",
+};
+
+class StreamedUpload implements Upload, Mover {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly ended: Promise<void>;
+  readonly #visit: Visit;
+  readonly #copy: Copy;
+  readonly #controller = new AbortController();
+  #failure: ErrorCode | undefined;
+  #clientLeft = false;
+  #isOver = false;
+  #isEndSeen = false;
+
+  constructor(visit: Visit, incoming: ReadableStream<Uint8Array>, length: number | undefined) {
+    const { x, plan, flow } = visit;
+    const { max_body: max, meter } = plan.config;
+    const { readable, writable } =
+      length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
+    let room = max;
+    this.body = readable;
+    this.#visit = visit;
+    this.#copy = new Copy(incoming, writable, {
+      length,
+      inspect: (piece) => {
+        room -= piece.byteLength;
+        if (room < 0) this.#fail("body_too_large");
+        if (flow.cut) this.#fail(cutCode(flow.cut));
+      },
+      onPassed(bytes) {
+        if (meter) flow.up += bytes;
+        x.meter.touch(x.env, x.ctx);
+      },
+      // The runtime ends a chunked request whose body errors with a final chunk, as if it were whole (measured).
+      onBreak: () => {
+        // Nobody here ended it: the client's framing is broken, or the client has left.
+        if (!this.#controller.signal.aborted) this.#failure ??= "bad_request";
+        this.#controller.abort();
+      },
+    });
+    visit.addPart();
+    visit.follow(this);
+    this.ended = this.#run();
+    x.ctx.waitUntil(this.ended);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#controller.abort();
+    this.#copy.stop(new Error("The upload was given up"));
+  }
+
+  failure(): ErrorCode | undefined {
+    return this.#failure;
+  }
+
+  /** Until the reply has begun either side's silence ends the request; after that, the upload may last as long as the reply. */
+  check(now: number): void {
+    if (this.#copy.idleMs(now) < this.#visit.plan.config.upload_idle_timeout) return;
+    if (this.#visit.isReplying) return;
+    this.#failure = this.#copy.waitsForTarget ? "upstream_timeout" : "upload_timeout";
+    this.abort();
+  }
+
+  /** An upstream may begin its reply early and go on with it once it has everything. */
+  hasMoved(now: number): boolean {
+    if (!this.#isOver) return this.#copy.idleMs(now) === 0;
+    const isNews = !this.#isEndSeen;
+    this.#isEndSeen = true;
+    return isNews;
+  }
+
+  leave(): void {
+    this.#clientLeft = true;
+    this.abort();
+  }
+
+  async #run(): Promise<void> {
+    const end = await this.#copy.run();
+    this.#isOver = true;
+    this.#visit.endPart(this.#reasonOf(end));
+  }
+
+  #reasonOf(end: CopyEnd): CloseReason {
+    // The proxy itself broke a body that is too long or late: the client has not left.
+    if (end === "whole" || this.#failure !== undefined) return end === "whole" ? "done" : "failed";
+    return this.#clientLeft ? "aborted" : REASONS[end];
+  }
+
+  #fail(code: ErrorCode): never {
+    this.#failure = code;
+    throw new CausewayError(code);
   }
 }

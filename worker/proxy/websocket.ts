@@ -2,11 +2,15 @@
 
 import { CausewayError } from "../../shared/errors.ts";
 import { PROXY_LIMITS } from "../../shared/limits.ts";
-import type { Upstream } from "./plan.ts";
+import type { SocketPlace } from "./call.ts";
 import { pumpSockets } from "./pump.ts";
-import { replyTo, rewriteHeaders } from "./reply.ts";
+import { replyTo } from "./reply.ts";
+import { replyHead } from "./reply-head.ts";
 import { type Answer, reachUpstream } from "./upstream.ts";
-import type { Visit } from "./visit.ts";
+import { cutCode, type Visit } from "./visit.ts";
+
+/** The only one (RFC 6455 section 4.1). */
+const VERSION = "13";
 
 /** True for a request that asks for a WebSocket (RFC 6455 §4.1). */
 export function isWebSocketUpgrade(request: Request): boolean {
@@ -15,22 +19,53 @@ export function isWebSocketUpgrade(request: Request): boolean {
 
 /**
  * Passes an upgrade on. An upstream's refusal (3xx to 5xx) is answered as it is.
- * @throws CausewayError `upgrade_refused` when the upstream answers 2xx instead; those of reachUpstream
+ * @throws CausewayError `bad_request`; `too_many_connections`, `too_many_sockets`; `upgrade_refused` when the upstream answers 2xx instead;
+ *   those of reachUpstream
  */
-export async function proxyWebSocket(visit: Visit, first: Upstream): Promise<Response> {
-  const answer = await reachUpstream(visit, { first, upgrade: true, upload: undefined });
-  const { response } = answer;
-  if (!response.webSocket) return refused(visit, answer);
+export async function proxyWebSocket(visit: Visit): Promise<Response> {
+  checkHandshake(visit);
+  const place = takePlace(visit);
+  const answer = await reachUpstream(visit, { upgrade: true, upload: undefined });
+  const { webSocket: upstream } = answer.response;
+  if (!upstream) return refused(visit, answer);
   visit.replied();
   if (!visit.plan.config.websocket.meter) {
     visit.endPart("done");
-    return response;
+    return switched(visit, answer, upstream);
   }
   const [client, server] = Object.values(new WebSocketPair());
   if (!client || !server) throw new CausewayError("internal");
-  join(visit, server, response.webSocket);
-  const reply = new Response(null, { status: 101, webSocket: client, headers: response.headers });
-  rewriteHeaders(visit, answer, reply.headers);
+  const reply = switched(visit, answer, client);
+  join(visit, place, { client: server, upstream });
+  return reply;
+}
+
+/**
+ * The runtime asks these of a client only after the upstream has been asked, and then leaves the upstream's socket open.
+ * Cloudflare's network asks them before the Worker, and browsers that come by HTTP/2 have no key (RFC 8441).
+ */
+function checkHandshake({ x }: Visit): void {
+  if (x.env.FRONT_SECRET === undefined) return;
+  const { headers } = x.request;
+  const key = headers.get("sec-websocket-key") ?? "";
+  if (/^[A-Za-z0-9+/]{22}==$/.test(key) && headers.get("sec-websocket-version") === VERSION) return;
+  throw new CausewayError("bad_request", undefined, { fields: { "Sec-WebSocket-Version": VERSION } });
+}
+
+/** The place is given back with the visit, however that ends. */
+function takePlace(visit: Visit): SocketPlace | undefined {
+  const { plan, call } = visit;
+  const now = Date.now();
+  const { response_header_timeout: headerMs } = plan.config;
+  const place = plan.sockets?.take(call.clientIp, now, now + headerMs + PROXY_LIMITS.SOCKET_LAPSE_MS);
+  if (place) visit.onClose(() => place.give());
+  return place;
+}
+
+/** The client's 101: an untouched upstream socket is coupled to the client's inside the runtime, and runs no JavaScript. */
+function switched({ call }: Visit, { response, upstream }: Answer, webSocket: WebSocket): Response {
+  const reply = new Response(null, { status: 101, webSocket, headers: response.headers });
+  replyHead(call, upstream, reply.headers);
   return reply;
 }
 
@@ -43,17 +78,28 @@ function refused(visit: Visit, answer: Answer): Promise<Response> {
   return replyTo(visit, answer);
 }
 
-function join(visit: Visit, client: WebSocket, upstream: WebSocket): void {
-  const { x, flow } = visit;
+interface Ends {
+  readonly client: WebSocket;
+  readonly upstream: WebSocket;
+}
+
+function join(visit: Visit, place: SocketPlace | undefined, ends: Ends): void {
+  const { x, flow, call } = visit;
   let touchedAt = 0;
-  function touch(): void {
+  function show(now: number): void {
+    touchedAt = now;
+    place?.keep(now + PROXY_LIMITS.SOCKET_LAPSE_MS);
     x.meter.touch(x.env, x.ctx);
   }
+  // Who cuts is another request's context: that may resolve a promise of this one's, and nothing else of it.
+  const cut = Promise.withResolvers<string>();
+  flow.onCut = (cause) => cut.resolve(cutCode(cause));
+  show(Date.now());
   pumpSockets({
-    client,
-    upstream,
+    ...ends,
+    cut: cut.promise,
     idleMs: visit.plan.config.websocket.idle_timeout,
-    onMessage(side, bytes) {
+    onMessage(side, bytes, now) {
       if (side === "client") {
         flow.up += bytes;
         flow.messagesUp++;
@@ -61,15 +107,13 @@ function join(visit: Visit, client: WebSocket, upstream: WebSocket): void {
         flow.down += bytes;
         flow.messagesDown++;
       }
-      const now = Date.now();
-      if (now - touchedAt < PROXY_LIMITS.TOUCH_INTERVAL_MS) return;
-      touchedAt = now;
-      touch();
+      if (now - touchedAt >= PROXY_LIMITS.TOUCH_INTERVAL_MS) show(now);
     },
-    onTick: touch,
-    onEnd(reason) {
-      visit.endPart(reason);
-      touch();
+    onTick: () => show(Date.now()),
+    onEnd(end) {
+      call.log?.socketEnded(end.code, end.by);
+      visit.endPart(end.reason);
+      x.meter.touch(x.env, x.ctx);
     },
   });
 }

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { currentConfig, directory } from "../../../worker/directory/client.ts";
 import { IsolateConfig } from "../../../worker/directory/isolate.ts";
-import { channel, context, hostDocument, tappedEnv, testEnv } from "./fixture.ts";
+import { channel, context, hostDocument, OTHER_ROOT_KEY, tappedEnv, testEnv } from "./fixture.ts";
 
 let isolate: IsolateConfig;
 
@@ -155,5 +155,70 @@ describe("currentConfig", () => {
     await directory(testEnv()).put(hostDocument("module.test"));
     const { routes } = await currentConfig(testEnv(), context());
     expect(routes.match("module.test", "/")?.host).toBe("module.test");
+  });
+});
+
+describe("ConfigSnapshot.live", () => {
+  it("shows a purge made elsewhere within 5 s, in the same snapshot and with one more call", async () => {
+    await stored(isolate, hostDocument("live.test"));
+    const asked: string[] = [];
+    const env = tappedEnv((call, url) => {
+      asked.push(new URL(url).pathname.replace("/do/call/", ""));
+      return call();
+    });
+    const watcher = new IsolateConfig();
+    const snapshot = await watcher.current(env, context());
+    asked.length = 0;
+    await isolate.directory(testEnv()).purge({ host: "live.test" });
+    await vi.waitFor(
+      async () => {
+        expect(await watcher.current(env, context())).toBe(snapshot);
+        expect(snapshot.live.purgeEpoch("live.test", "/")).toBeGreaterThan(0);
+      },
+      { timeout: 5_000, interval: 100 },
+    );
+    expect(asked.filter((method) => method !== "version")).toEqual(["live"]);
+  });
+
+  it("shows a purge to the very next request of the isolate that made it", async () => {
+    await stored(isolate, hostDocument("live.test"));
+    await isolate.current(testEnv(), context());
+    const seq = await isolate.directory(testEnv()).purge({ host: "own.test", exact: "/x" });
+    expect((await isolate.current(testEnv(), context())).live.purgeEpoch("own.test", "/x")).toBe(seq);
+  });
+
+  it("is known to an isolate that starts later", async () => {
+    await stored(isolate, hostDocument("live.test"));
+    const seq = await isolate.directory(testEnv()).purge({ host: "later.test" });
+    const { live } = await new IsolateConfig().current(testEnv(), context());
+    expect(live.purgeEpoch("later.test", "/")).toBe(seq);
+  });
+});
+
+describe("ConfigSnapshot.egress", () => {
+  const relays = [
+    {
+      name: "main",
+      token: "sha256:".padEnd(71, "0"),
+      url: "https://relay.test",
+      key: "an-ingress-key-of-tests",
+    },
+    { name: "deaf", token: "sha256:".padEnd(71, "1") },
+  ];
+
+  it("opens the keys of relays in the isolate; the document and the index hold them sealed", async () => {
+    await stored(isolate, { relays });
+    const { egress, relays: shown } = await isolate.current(testEnv(), context());
+    expect(egress("main")).toMatchObject({ url: "https://relay.test", key: { extractable: false } });
+    expect(shown[0]?.key).toMatch(/^sealed:/);
+    for (const name of ["deaf", "unknown"])
+      expect(() => egress(name)).toThrow(expect.objectContaining({ code: "relay_unreachable" }));
+  });
+
+  it("fails only those who want a key that another root key sealed", async () => {
+    await stored(isolate, { relays });
+    const stranger = testEnv({ ROOT_KEY: OTHER_ROOT_KEY });
+    const { egress } = await new IsolateConfig().current(stranger, context());
+    expect(() => egress("main")).toThrow(expect.objectContaining({ code: "secrets_missing" }));
   });
 });

@@ -24,7 +24,7 @@ async function stored(raw: unknown): Promise<number> {
 
 describe("Directory", () => {
   it("has nothing before the first push", async () => {
-    expect(await calls.version()).toEqual({ version: 0, epoch: 0 });
+    expect(await calls.version()).toEqual({ version: 0, epoch: 0, live: 0 });
     expect(await calls.index()).toBeNull();
     await expect(calls.document()).rejects.toMatchObject({ code: "config_unavailable" });
     expect(await calls.versions()).toEqual([]);

@@ -32,14 +32,23 @@ interface Snapshot {
 
 /** A poller with a clock and a directory in the test's hands. */
 function setUp() {
-  const state = { now: 1_000_000, epoch: 1, fails: false, asked: 0 };
+  const state = { now: 1_000_000, epoch: 1, live: 0, fails: false, asked: 0, followed: [] as number[] };
   const source: ConfigSource<Snapshot> = {
     latest() {
       state.asked++;
       if (state.fails) return Promise.reject(new Error("the object is overloaded"));
-      return Promise.resolve({ version: state.epoch, epoch: state.epoch, askedAt: state.now });
+      return Promise.resolve({
+        version: state.epoch,
+        epoch: state.epoch,
+        live: state.live,
+        askedAt: state.now,
+      });
     },
     load: (latest) => Promise.resolve({ epoch: latest.epoch }),
+    follow(latest) {
+      state.followed.push(latest.live);
+      return Promise.resolve();
+    },
   };
   const poller = new ConfigPoller<Snapshot>(() => state.now);
   const background: Promise<void>[] = [];
@@ -90,6 +99,22 @@ describe("ConfigPoller", () => {
     await current();
     await settle();
     expect(await current()).toEqual({ epoch: 2 });
+  });
+
+  it("follows what changes without a version with each answer, and never before the first push", async () => {
+    const { state, current, settle } = setUp();
+    state.epoch = 0;
+    await expect(current()).rejects.toMatchObject({ code: "config_unavailable" });
+    expect(state.followed).toEqual([]);
+    state.epoch = 1;
+    state.live = 7;
+    state.now += 1_000;
+    await current();
+    state.live = 8;
+    state.now += 2_000;
+    await current();
+    await settle();
+    expect(state.followed).toEqual([7, 8]);
   });
 
   it("ignores an answer from before its own push", async () => {

@@ -61,8 +61,8 @@ describe("pumpSockets", () => {
     client.says("é😀");
     upstream.says(new ArrayBuffer(5));
     expect(onMessage.mock.calls).toEqual([
-      ["client", 6],
-      ["upstream", 5],
+      ["client", 6, Date.now()],
+      ["upstream", 5, Date.now()],
     ]);
     expect(upstream.sent).toEqual(["é😀"]);
   });
@@ -88,7 +88,7 @@ describe("pumpSockets", () => {
     expect(onEnd).not.toHaveBeenCalled();
     resolve();
     vi.advanceTimersByTime(PROXY_LIMITS.SOCKET_TICK_MS);
-    expect(onEnd.mock.calls).toEqual([["closed"]]);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "closed", code: 1013, by: "edge" }]]);
   });
 
   it("gives a side its own code back when the other never answers its close", () => {
@@ -97,14 +97,14 @@ describe("pumpSockets", () => {
     expect(client.closed).toBeUndefined();
     vi.advanceTimersByTime(PROXY_LIMITS.SOCKET_CLOSE_WAIT_MS);
     expect(client.closed).toEqual([4000, "bye"]);
-    expect(onEnd.mock.calls).toEqual([["done"]]);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "done", code: 4000, by: "client" }]]);
   });
 
   it("hands the other side's own answer back", () => {
     client.ends(4000, "bye");
     upstream.ends(4001, "so long");
     expect(client.closed).toEqual([4001, "so long"]);
-    expect(onEnd.mock.calls).toEqual([["done"]]);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "done", code: 4000, by: "client" }]]);
   });
 
   it("sends nothing after a close", () => {
@@ -113,18 +113,26 @@ describe("pumpSockets", () => {
     expect(upstream.sent).toEqual([]);
   });
 
-  it("marks a broken client aborted and a broken upstream failed", () => {
+  it("tells a broken client as aborted, and the upstream 1001", () => {
     client.ends(1006);
     upstream.ends(1001);
-    expect(onEnd.mock.calls).toEqual([["aborted"]]);
+    expect(upstream.closed?.[0]).toBe(1001);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "aborted", code: 1001, by: "client" }]]);
   });
 
-  it("ends once, however many events follow", () => {
+  it("tells a close without a code as 1005, and sends none either", () => {
+    upstream.ends(1005);
+    client.ends(1005);
+    expect(client.closed).toEqual([undefined, undefined]);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "done", code: 1005, by: "upstream" }]]);
+  });
+
+  it("ends once and tells a broken upstream as failed, however many events follow", () => {
     upstream.ends(1006);
     client.ends(1011);
     client.ends(1011);
     upstream.dispatchEvent(new Event("error"));
-    expect(onEnd.mock.calls).toEqual([["failed"]]);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "failed", code: 1011, by: "upstream" }]]);
     vi.advanceTimersByTime(IDLE_MS * 2);
     expect(onTick).not.toHaveBeenCalled();
   });
@@ -135,7 +143,7 @@ describe("pumpSockets", () => {
     expect(client.closed).toBeUndefined();
     vi.advanceTimersByTime(1);
     expect([client.closed?.[0], upstream.closed?.[0]]).toEqual([1001, 1001]);
-    expect(onEnd.mock.calls).toEqual([["idle"]]);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "idle", code: 1001, by: "edge" }]]);
   });
 
   it("counts idle time from the last message", () => {
