@@ -29,8 +29,47 @@ export const ERRORS = {
   config_unavailable: { status: 503, text: "No configuration is loaded yet: run 'causeway push'" },
   internal: { status: 500, text: "An unexpected error occurred" },
   too_many_viewers: { status: 503, text: "Too many dashboards are watching: close one or try again later" },
+  // Orders to relays, and closing connections
+  relay_unknown: { status: 404, text: "No relay of this name is configured" },
+  relay_not_connected: { status: 503, text: "The relay's control link is down: try again shortly" },
+  relay_silent: { status: 504, text: "The relay did not answer in time" },
+  relay_answer_invalid: { status: 502, text: "The relay's answer is malformed: compare the versions" },
+  too_many_orders: { status: 503, text: "Too many orders are under way: try again shortly" },
+  inbound_unknown: { status: 404, text: "The relay has no such inbound" },
+  port_not_offered: {
+    status: 403,
+    text: "The relay opens loopback addresses and those in relay.remote_ports only",
+  },
+  port_taken: { status: 409, text: "Something listens on the port already" },
+  relay_stopping: { status: 503, text: "The relay is stopping" },
+  connection_unknown: { status: 404, text: "No open connection has this id" },
+  not_closable: { status: 409, text: "The connection cannot be closed from here: its bytes pass untouched" },
+  host_refused: { status: 421, text: "The Host header names another server" },
   // Routing and proxying
+  connection_closed: { status: 503, text: "An operator has ended the request" },
   host_unknown: { status: 404, text: "No host of this name is configured" },
+  host_disabled: { status: 503, text: "The host is switched off" },
+  address_denied: { status: 403, text: "The host does not let this address in" },
+  country_denied: { status: 403, text: "The host does not let this country in" },
+  host_expired: { status: 403, text: "The host's time is over" },
+  quota_exceeded: { status: 403, text: "The host's traffic for this period is used up" },
+  sign_in_required: { status: 401, text: "The host needs a user name and a password, or a token" },
+  sign_in_limited: { status: 429, text: "Too many failed sign-ins: wait a minute" },
+  rate_limited: { status: 429, text: "Too many requests: slow down" },
+  too_many_sockets: { status: 429, text: "Too many sockets are open from this address" },
+  loop_detected: {
+    status: 508,
+    text: "The request has come back to this proxy: an upstream leads to the proxy itself",
+  },
+  no_upstream: { status: 503, text: "Every upstream of the host is out of service: try again shortly" },
+  relay_unreachable: { status: 502, text: "The relay on the way to the upstream could not be reached" },
+  relay_refused: { status: 502, text: "The relay on the way to the upstream refused the request" },
+  not_cached: {
+    status: 504,
+    text: "Nothing that may be used is stored, and the request asks for nothing else",
+  },
+  body_not_allowed: { status: 400, text: "A GET or HEAD request with a body cannot be passed on" },
+  upload_timeout: { status: 408, text: "The request body did not arrive in time" },
   body_too_large: { status: 413, text: "The request body is larger than the host allows" },
   too_many_connections: { status: 503, text: "The host is at its connection limit: try again shortly" },
   upstream_unreachable: { status: 502, text: "The upstream could not be reached" },
@@ -50,6 +89,17 @@ export const ERRORS = {
   target_unreachable: { status: 502, text: "The target's machine cannot be reached" },
   dial_timeout: { status: 504, text: "The target did not accept the connection in time" },
   dial_failed: { status: 502, text: "The connection to the target failed" },
+  proxy_failed: {
+    status: 502,
+    text: "The upstream proxy on the way to the target failed or refused the sign-in",
+  },
+  not_carried: { status: 502, text: "The way to the target leads through a proxy that does not carry this" },
+  signature_refused: {
+    status: 403,
+    text: "The request's signature does not hold: compare the keys and the clocks of edge and relay",
+  },
+  port_unavailable: { status: 503, text: "No port is free for the peer's connection: try again shortly" },
+  command_unsupported: { status: 501, text: "The relay does not offer this command here" },
   sign_in_busy: { status: 503, text: "Too many sign-ins are being checked: try again shortly" },
   // Channels
   channel_unknown: { status: 404, text: "No channel of this id is configured" },
@@ -63,14 +113,21 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+export interface CausewayErrorOptions extends ErrorOptions {
+  /** Header fields of its answer over HTTP, such as WWW-Authenticate or Retry-After. */
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
 /** An error with a stable code; `message` is for people, `code` for programs. */
 export class CausewayError extends Error {
   readonly code: ErrorCode;
+  readonly fields: Readonly<Record<string, string>> | undefined;
 
-  constructor(code: ErrorCode, message: string = ERRORS[code].text, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string = ERRORS[code].text, options?: CausewayErrorOptions) {
     super(message, options);
     this.name = "CausewayError";
     this.code = code;
+    this.fields = options?.fields;
   }
 
   /** HTTP status that answers this error. */

@@ -36,6 +36,8 @@ export const STATS_LIMITS = {
   SERVICES_LISTED_MAX: 1_000,
   /** Services with totals of their own: every host and channel a configuration may have, and relays' inbounds. */
   SERVICES_KEPT_MAX: 21_000,
+  /** Error codes told apart per service: more than there are; a relay's report could name others. */
+  REFUSAL_CODES_MAX: 100,
   /** Services of one source whose sums wait in the source's row; more are folded into the totals at once. */
   SERVICES_UNFOLDED_MAX: 64,
   /** Two messages of connection events are at least this far apart: many sources then cost few broadcasts. */
@@ -104,7 +106,7 @@ export const RELAY_LIMITS = {
   NAME_SERVERS_MAX_AGE_MS: 30_000,
   /** Once one address family is known the other has this long to follow (RFC 8305 section 3 says 50 ms). */
   DNS_OTHER_FAMILY_MS: 50,
-  /** Bounds of a DNS answer's lifetime in the cache: no query per connection, no stale address for long. */
+  /** Default bounds of a DNS answer's lifetime in the cache: no query per connection, no stale address for long. */
   DNS_TTL_MIN_MS: 5_000,
   DNS_TTL_MAX_MS: 300_000,
   /** Lifetime of "no such name". */
@@ -124,12 +126,138 @@ export const RELAY_LIMITS = {
   AUTH_BACKOFF_MAX_MS: 60_000,
   /** Addresses remembered for back-off; the oldest are forgotten first. */
   AUTH_ADDRESSES: 10_000,
+  /** Failed sign-ins are forgotten this long after the last one; a success does not make them undone. */
+  AUTH_FORGET_MS: 600_000,
+  /** Different guesses of one address that are checked at once: no more than what fails freely, one after the other. */
+  AUTH_GUESSES_AT_ONCE: 5,
+  /** Verified passwords remembered: as many as there may be users. */
+  PASSWORDS_REMEMBERED_MAX: 10_000,
   /** After a refusal the socket is read on for this long, or the reset for unread bytes would overtake the answer. */
   LINGER_MS: 1_000,
   /** A full relay is reported this often at most. */
   FULL_REPORT_INTERVAL_MS: 1_000,
   /** Idle connections to one origin kept for plain HTTP proxying. */
   ORIGIN_IDLE_TIMEOUT_MS: 10_000,
+  /** Ports of one forward: each is a listener of its own. */
+  FORWARD_PORTS_MAX: 1_000,
+  /** A PROXY protocol header: 16 bytes, two IPv6 addresses, and more extensions than any load balancer sends. */
+  PROXY_HEADER_BYTES_MAX: 4 * 1024,
+  /** User id and name of a SOCKS4 request, each: what SOCKS5 can carry. */
+  SOCKS4_TEXT_BYTES_MAX: 255,
+  /** How long BIND waits for its peer. */
+  BIND_TIMEOUT_MS: 60_000,
+  /** Peers that one listener's clients wait for by BIND: each is a port that is open to the network. */
+  BINDS_MAX: 500,
+  /** Ports of a range that are tried for a BIND or an association before it is given up. */
+  PORT_TRIES_MAX: 64,
+  /** UDP associations of one listener: up to three sockets each. */
+  UDP_ASSOCIATIONS_MAX: 2_000,
+  /** An association's connection carries nothing, so its far end is probed this often. */
+  UDP_KEEP_ALIVE_MS: 60_000,
+  /** Largest UDP payload over IPv4. */
+  DATAGRAM_BYTES_MAX: 65_507,
+  /** How long fragments of a datagram wait for the rest: RFC 1928 section 7 asks for at least 5 s. */
+  FRAGMENTS_TIMEOUT_MS: 5_000,
+  /** A target's address stays the same for this long, so that its session stays with one server; then it is asked for again. */
+  UDP_ROUTE_MAX_AGE_MS: 300_000,
+  /** The same for a target that cannot be reached. */
+  UDP_FAILURE_MAX_AGE_MS: 5_000,
+  /** Targets of one association with their addresses, and addresses that it may hear from; the oldest are forgotten first. */
+  UDP_PEERS_MAX: 1_024,
+  /** Datagrams of one association that wait for a name, and their bytes; more are dropped, as a full queue anywhere would. */
+  UDP_WAITING_MAX: 32,
+  UDP_WAITING_BYTES_MAX: 128 * 1024,
+  /** Bytes that one UDP socket may have unsent; more are dropped. */
+  UDP_UNSENT_BYTES_MAX: 256 * 1024,
+  /** Receive buffer asked for: the system's usual 208 KB loses bursts of 64 packets. */
+  UDP_RECEIVE_BUFFER_BYTES: 1024 * 1024,
+  /** Sessions of one UDP forward: a socket each. */
+  UDP_SESSIONS_MAX: 8_192,
+  /** Sessions of one source address: a whole office behind one, but not all places. */
+  UDP_SESSIONS_PER_SOURCE_MAX: 1_024,
+  /** Sessions of one UDP forward that begin within a second: more would only be invented sources. */
+  UDP_SESSIONS_PER_SECOND_MAX: 1_000,
+  /** While the relay drains, a UDP session that is quiet for this long is over: nothing else tells its end. */
+  UDP_DRAIN_IDLE_MS: 1_000,
+  /** Undeliverable datagrams of one association or forward are reported this often at most. */
+  UDP_REPORT_INTERVAL_MS: 10_000,
+  /** Refused sources of one listener are reported this often at most: anybody can knock. */
+  SOURCE_REPORT_INTERVAL_MS: 1_000,
+} as const;
+
+/** Bounds of pacing: rates of users and client addresses (relay/limits). */
+export const PACING_LIMITS = {
+  /** Time between two rounds of turns: the shortest that timers keep under load. */
+  TICK_MS: 10,
+  /** Bytes of this much time pass at once after a pause: short answers are not held up, 2 s are kept within 3 %. */
+  BURST_MS: 50,
+  /** While streams wait, a round that comes late makes up for this much. */
+  LATE_MS: 500,
+  /** Longest pause that is worth anything: debts are never larger than what this long pays. */
+  DEBT_MS_MAX: 3_600_000,
+  /** Turns of one round when all are of the usual size. */
+  TURNS_PER_TICK: 8,
+  /** Bounds of one turn: below a packet nothing gets smoother, above a read nothing gets cheaper. */
+  QUANTUM_BYTES_MIN: 1_024,
+  QUANTUM_BYTES_MAX: 256 * 1024,
+  /** A single read of a paced stream takes at most what this long is worth, or the smallest buffer. */
+  READ_MS: 25,
+} as const;
+
+/** Bounds of the quotas of users and client addresses (relay/limits). */
+export const RELAY_QUOTA_LIMITS = {
+  /** One lease: at least 16 reads, at most half a second at full speed. */
+  LEASE_BYTES_MIN: 256 * 1024,
+  LEASE_BYTES_MAX: 64 * 1024 * 1024,
+  /** No lease is larger than this part of its quota: that much a crash counts too much. */
+  LEASES_PER_QUOTA: 100,
+  /** A lease that lasts shorter is doubled, one that lasts longer halved: each costs one write. */
+  LEASE_MS_MIN: 1_000,
+  LEASE_MS_MAX: 10_000,
+  /** Who has used a quota up is looked up again after this: another process may have given something back. */
+  RECHECK_MS: 1_000,
+  /** Rows of client addresses in the store: about 20 MB. Past it those that used least are forgotten. */
+  ROWS_MAX: 200_000,
+  /** Part of them that is forgotten then. */
+  ROWS_FORGOTTEN: 20_000,
+  /** Use of a period that began this long ago is of no use any more: the longest is a month. */
+  ROW_MAX_AGE_MS: 62 * 86_400_000,
+  /** A clock that goes back by less than this does not begin a period again. */
+  CLOCK_SLACK_MS: 86_400_000,
+  /** How long a write waits for another process that is writing. */
+  BUSY_MS: 1_000,
+  /** A store that fails is reported this often at most. */
+  REPORT_INTERVAL_MS: 10_000,
+} as const;
+
+/** Bounds of limits per client address and of accounts (relay/limits). */
+export const ACCOUNT_LIMITS = {
+  /** Client addresses without connections whose rate and quota are kept at hand, and whose arrivals are counted. */
+  CLIENTS_MAX: 20_000,
+  /** Expiry dates are looked at again after this at most: timers cannot wait for months. */
+  EXPIRY_CHECK_MS: 3_600_000,
+} as const;
+
+/** Bounds of the ingress: requests that the edge signs and a relay carries (shared/ingress). */
+export const INGRESS_LIMITS = {
+  /** How far the clocks of edge and relay may be apart, either way: what synchronised machines never reach. */
+  CLOCK_SKEW_S: 30,
+  /** A signature from this long before the relay's start is still taken: it may have waited for the relay to listen. */
+  START_GRACE_S: 2,
+  /** Nonces remembered: 8,000 requests/s over the 60 s in which a signature may be valid; about 50 MB. */
+  NONCES_MAX: 500_000,
+  /** Random bytes of a nonce: no two are ever equal. */
+  NONCE_BYTES: 16,
+  /** Length of a target URL: what Cloudflare lets through. */
+  TARGET_CHARS_MAX: 16 * 1024,
+  /** One head, either way: a client's 16 KiB of fields, the target beside them, and what proxies in between add. */
+  HEAD_BYTES: 64 * 1024,
+  /** Connections to one origin; requests beyond them wait: a machine has 65,536 ports towards one address. */
+  ORIGIN_CONNECTIONS_MAX: 4_000,
+  /** An idle client is cut this much later than an idle origin: so it is told that the origin kept silent. */
+  IDLE_GRACE_MS: 5_000,
+  /** Refused signatures are reported this often at most: anybody could fill a log with them. */
+  REPORT_INTERVAL_MS: 1_000,
 } as const;
 
 /** Bounds of the directory object and of what isolates ask of it. */
@@ -183,6 +311,36 @@ export const DIRECTORY_LIMITS = {
   CACHE_TTL_S: 86_400,
 } as const;
 
+/** Bounds of what changes without a push: purges and upstreams that are down (worker/directory/live.ts). */
+export const LIVE_LIMITS = {
+  /** Purges remembered one by one; beyond it the oldest is widened to its host, and then to all hosts. */
+  PURGES_MAX: 500,
+  /** Length of all their addresses: the state is loaded by every isolate after each change. */
+  PURGE_CHARS_MAX: 128 * 1024,
+  /** Length of one purged address: what clients send at most, and a call to the directory carries. */
+  PURGE_ADDRESS_CHARS_MAX: 8 * 1024,
+  /** Upstreams listed as down: their ids travel in one call's header. */
+  DOWN_MAX: 1_000,
+} as const;
+
+/** Bounds of active health checks (worker/health). */
+export const HEALTH_LIMITS = {
+  /** Upstreams under active checks: 200 checks a second at the shortest interval, and a state of 200 KB. */
+  CHECKS_MAX: 1_000,
+  /** Checks in one call of the entrypoint: as many connections as one invocation may have waiting. */
+  CHECKS_PER_CALL: 6,
+  /** Calls under way at once: an object may have six connections waiting, and two are for the directory. */
+  CALLS_AT_ONCE: 4,
+  /** What of a reply is searched for the expected text. */
+  BODY_BYTES_MAX: 64 * 1024,
+  /** One alarm goes on for this long at most while checks are under way; the platform ends it after 15 minutes. */
+  ROUND_MS: 120_000,
+  /** A round looks this often for checks that fell due, and two alarms are at least this far apart. */
+  LOOK_MS: 500,
+  /** Pause before a configuration that could not be read, or a check that gave no result, is tried again. */
+  RETRY_MS: 5_000,
+} as const;
+
 /** Bounds of the demo origin. */
 export const DEMO_LIMITS = {
   /** Largest N of /bytes/N and its kin: 1 TiB, beyond any test and exact in a double. */
@@ -230,17 +388,21 @@ export const CONTROL_LIMITS = {
   RETRY_AFTER_S: 2,
 } as const;
 
-/** Bounds of the isolate's meter: the loop that reports to the stats object. */
+/** Bounds of the isolate's meter, which reports to the stats object. */
 export const METER_LIMITS = {
   /** A report under way for longer than this is taken over by another request's context. */
   FLUSH_DEADLINE_MS: 10_000,
+} as const;
+
+/** Bounds of an isolate's background loops (worker/background.ts). */
+export const BACKGROUND_LIMITS = {
   /** An armed context that is this late is taken for dead: contexts end without running anything. */
   OVERDUE_MS: 2_000,
   /** After this long a newer request takes the loop over: production ends a context 30 s after its reply. */
   HANDOVER_MS: 5_000,
   /** A context gives the loop up after this long, before production would cut it off. */
   CONTEXT_MS: 25_000,
-  /** Longest pause between two failed reports. */
+  /** Longest pause between two failed rounds. */
   RETRY_MAX_MS: 15_000,
 } as const;
 
@@ -252,10 +414,93 @@ export const BODY_LIMITS = {
   HANDED_BYTES_MAX: 64 * 1024,
   /** Known lengths up to this are copied by the runtime and counted when done. */
   PIPED_BYTES_MAX: 1024 * 1024,
+  /** Nobody sees a body move that the runtime copies: besides the idle timeout it gets its time at this rate (2G's). */
+  PIPED_BYTES_PER_S_MIN: 8 * 1024,
+  /** Uploads of known length up to this are collected before they are sent on: cheaper, and a late one never is half sent. */
+  UPLOAD_BUFFERED_BYTES_MAX: 16 * 1024,
   /** First buffer of a read loop: event streams and small replies need no more. */
   READ_BYTES_MIN: 16 * 1024,
   /** Grown buffer of a read loop: half the CPU time per byte of a 64 KiB one. */
   READ_BYTES_MAX: 256 * 1024,
+} as const;
+
+/** Bounds of what decides who is let in to a host. */
+export const ACCESS_LIMITS = {
+  /** Hosts whose places, windows and terms an isolate keeps: every host of a configuration, and as many of former ones. */
+  HOSTS_MAX: 20_000,
+  /** Clients whose rates an isolate keeps, over all hosts: about 10 MB. */
+  RATE_CLIENTS_MAX: 50_000,
+  /** A call to an object that is this much over its own deadline has lost its context. */
+  GIVE_UP_MS: 200,
+  /** Requests of an isolate that wait for one answer of an object; more are judged by what is known. */
+  WAITING_MAX: 1_000,
+} as const;
+
+/** Bounds of sign-in at hosts. An scrypt check holds up the isolate's only thread for 0.15 to 0.3 s. */
+export const SIGN_IN_LIMITS = {
+  /** Longest Authorization that is read: a user of 255 and a password of 128 characters of four bytes each, in base64. */
+  HEADER_CHARS_MAX: 2_200,
+  /** Right passwords that an isolate remembers: the users of all its hosts. */
+  RIGHT_MAX: 20_000,
+  /** Wrong credentials that are remembered, and for how long: one that a program repeats is checked and counted once. */
+  WRONG_MAX: 10_000,
+  WRONG_KEPT_MS: 60_000,
+  /** Checks that wrong passwords may use up at once, and how long it takes until one comes back: a fifth of a thread. */
+  WRONG_BURST: 8,
+  WRONG_REFILL_MS: 1_000,
+  /** Failed sign-ins of a client that cost nothing; each one on top doubles the wait. */
+  FREE_FAILURES: 5,
+  WAIT_MIN_MS: 1_000,
+  WAIT_MAX_MS: 60_000,
+  /** Failures are forgotten this long after the last one. */
+  FORGET_MS: 15 * 60_000,
+  /** Clients whose failures an isolate remembers. */
+  CLIENTS_MAX: 10_000,
+  /** Plain passwords in one configuration that the edge hashes itself: 6 s at most. `causeway push` hashes any number. */
+  PLAIN_PASSWORDS_MAX: 20,
+} as const;
+
+/** Bounds of leases: limits that hold world-wide without an object call per request. */
+export const LEASE_LIMITS = {
+  /** A lease that nobody renews is over: an isolate that died gives its places back by then. */
+  LEASE_MS: 30_000,
+  /** A lease with less than this left is renewed: ten attempts fit, also where a round comes every 2 s only. */
+  RENEW_MS: 20_000,
+  /** An isolate asks for this part of the limit beyond what it uses: that much may lie idle in each isolate. */
+  SHARES: 10,
+  /** An object that takes longer counts as failing; no request waits for a lease for longer. */
+  ASK_DEADLINE_MS: 1_000,
+  /** After the object had nothing to give the isolate refuses by itself for this long. */
+  REFUSED_MS: 250,
+  /** After a failure the object is asked again this much later; until then the last lease goes on. */
+  RETRY_MS: 1_000,
+  /** Leases that are renewed at a time: a request may have six connections waiting for headers. */
+  AT_ONCE: 4,
+  /** Isolates with leases of one host; further ones get none. */
+  HOLDERS_MAX: 10_000,
+  /** Time between two sweeps of an object's leases. */
+  SWEEP_MS: 60_000,
+  /** A leased part of a rate that lasts shorter than this is doubled, one that lasts longer halved. */
+  RATE_SHORT_MS: 1_000,
+  RATE_LONG_MS: 4_000,
+  /** Times that a request asks for a part of a rate when others are quicker to use it up. */
+  RATE_ATTEMPTS: 5,
+  /** Rates with leases that an isolate keeps. */
+  RATES_MAX: 20_000,
+} as const;
+
+/** Bounds of quotas in bytes per period. */
+export const QUOTA_LIMITS = {
+  /** Services whose use is kept: every host of a configuration, and as many of former ones. */
+  SERVICES_MAX: 20_000,
+  /** Use that is older than the longest period and a second is of no use any more. */
+  ROW_MAX_AGE_MS: 32 * 24 * 3_600_000,
+  /** An isolate that has heard of the quotas within this time serves by what it knows; later it asks first. */
+  FRESH_MS: 3_000,
+  /** Longest wait of a request for that answer: with the time before it the promised 5 s hold. */
+  ASK_DEADLINE_MS: 1_000,
+  /** After a failure nobody waits for this long: a stats object that is away must not slow hosts down. */
+  RETRY_MS: 4_000,
 } as const;
 
 /** Bounds of the control link between a relay and the edge. */
@@ -282,16 +527,69 @@ export const LINK_LIMITS = {
   STOP_TIMEOUT_MS: 5_000,
 } as const;
 
+/** Bounds of orders to a relay, by its admin API or over the control link, and of closing connections by id. */
+export const ORDER_LIMITS = {
+  /** Orders of one link under way at once, at either end; more are refused. People give them, or a script. */
+  UNDER_WAY_MAX: 16,
+  /** Orders that the edge waits for, of all relays. */
+  WAITING_MAX: 256,
+  /** An order that is not answered within this has failed: longer than any of them takes. */
+  ANSWER_TIMEOUT_MS: 25_000,
+  /** A status that is asked of all relays waits no longer for one of them. */
+  STATUS_TIMEOUT_MS: 3_000,
+  /** Length of a URL to test. */
+  URL_CHARS_MAX: 4_096,
+  /** Length of an error's sentence. */
+  TEXT_CHARS_MAX: 1_000,
+  /** Inbounds in one status: those of a configuration and those started at run time. */
+  INBOUNDS_MAX: 300,
+  /** Inbounds started at run time, running or draining. */
+  STARTED_MAX: 100,
+  /** One test as a whole. */
+  TEST_TIMEOUT_MS: 20_000,
+  /** Bytes of a tested reply that are read: enough to see that the body flows. */
+  TEST_BODY_BYTES_MAX: 1024 * 1024,
+  /** Of these the exit address is looked for in the body's beginning. */
+  TEST_SEEN_BYTES_MAX: 16 * 1024,
+  /** Whoever closes a connection is told what became of it within this: two rounds of the meter, the mover's step, a margin. */
+  CLOSE_WAIT_MS: 6_000,
+  /** Connections of the edge that are being closed at once; more orders are refused. */
+  CLOSINGS_MAX: 1_000,
+  /** Body of a request to the admin API. */
+  BODY_BYTES_MAX: 16 * 1024,
+  /** Head and body of a request to the admin API have this long to arrive. */
+  REQUEST_TIMEOUT_MS: 10_000,
+  /** A changed UDP inbound gives its port up after this: the old sessions hold the socket that the new ones need. */
+  VACATE_TIMEOUT_MS: 2_000,
+} as const;
+
 /** Bounds of the watch over requests that wait for an upstream (worker/watch.ts). */
 export const WATCH_LIMITS = {
   /** Requests that wait longer than this get a timer of their own, and their client is looked for. */
   INTERVAL_MS: 500,
   /** How long a called request has to answer: less than a round. It takes one turn of the event loop. */
   ANSWER_MS: 250,
+  /** Moving bytes are looked after this often at most: a thousand idle event streams cost under a per cent of a core. */
+  MOVING_INTERVAL_MS: 2_000,
+  /** Rounds that a request may leave unanswered while its bytes move: taken for gone, it would not be counted on. */
+  MOVING_MISSES_MAX: 4,
 } as const;
 
 /** Bounds of the reverse proxy. */
 export const PROXY_LIMITS = {
+  /** Entries of this proxy in Via before a request counts as going in circles: nobody chains ten edges on purpose. */
+  VIA_PASSES_MAX: 10,
+  /** The retry budget looks back over 10 s, in steps of a second. */
+  RETRY_BUCKETS: 10,
+  RETRY_BUCKET_MS: 1_000,
+  /** Repetitions in that time that are always allowed: a quiet host has no hundred requests to take per cent of. */
+  RETRIES_FREE: 10,
+  /** A request with a longer URL that fails is not held against its upstream: the runtime refuses to send very long ones. */
+  BLAMED_URL_CHARS_MAX: 16 * 1024,
+  /** A trial of an upstream without outcome is lost this long after its header deadline: contexts can die silently. */
+  TRIAL_SLACK_MS: 1_000,
+  /** Hosts whose upstreams' state outlives a push: every host a configuration may have. */
+  POOLS_KEPT_MAX: 10_000,
   /** A pump has no back-pressure: a socket with more than this unsent gets no further message, but a close 1013. */
   SOCKET_BUFFER_BYTES: 4 * 1024 * 1024,
   /** How long one end of a socket may take to answer the other's close before it is cut. */
@@ -302,6 +600,88 @@ export const PROXY_LIMITS = {
   TOUCH_INTERVAL_MS: 1_000,
   /** A silent socket shows this often that it is still there; the stats object takes a silent isolate for gone. */
   SOCKET_TICK_MS: 10_000,
+  /** A socket that has not shown itself for this long, six ticks, holds no place any more: its context has died. */
+  SOCKET_LAPSE_MS: 60_000,
+  /** Lapsed places are looked for this often at most: a refusal costs a look at every place. */
+  SOCKET_SWEEP_INTERVAL_MS: 1_000,
+} as const;
+
+/** Bounds of caches in the edge: what segments and the HTTP cache share, and the latter's own (worker/proxy/cache). */
+export const CACHE_LIMITS = {
+  /** What an entry in memory costs besides its body, so that many tiny ones are bounded too. */
+  ENTRY_OVERHEAD_BYTES: 1024,
+  /** A follower of a fetch under way waits at most this, then fetches by itself: contexts can die silently. */
+  FOLLOW_TIMEOUT_MS: 15_000,
+  /** Fetches under way that others may join; beyond it the oldest cannot be joined any more. */
+  FLIGHTS_MAX: 1_000,
+  /** Replies kept in the isolate's memory, least recently used first out: beside the channels' within its 128 MB. */
+  MEMORY_BYTES: 16 * 1024 * 1024,
+  /** Bodies up to this are fetched whole before the reply begins, shared with those who wait, and kept in memory. */
+  WHOLE_BODY_BYTES_MAX: 512 * 1024,
+  /** Bodies that are being taken whole, in one isolate; beyond it they are copied while they stream, or not stored. */
+  FETCHES_BYTES_MAX: 16 * 1024 * 1024,
+  /** Larger bodies are stored while they stream, up to this: the copy for a slow client piles up in the isolate. */
+  STREAMED_BODY_BYTES_MAX: 32 * 1024 * 1024,
+  /** All copies under way in one isolate; beyond it bodies stream without being stored. */
+  COPIES_BYTES_MAX: 32 * 1024 * 1024,
+  /** A copy's room is free again after this even if nobody gave it back. */
+  COPY_LAPSE_MS: 120_000,
+  /** Stored fields of one reply, as JSON: they travel in one header of the platform's cache. */
+  HEAD_CHARS_MAX: 12 * 1024,
+  /** Names in one Vary: more would make an entry for nearly every request. */
+  VARY_NAMES_MAX: 8,
+  /** Longest key that is stored: longer addresses are rare and each would be an entry of its own. */
+  KEY_CHARS_MAX: 8_192,
+  /** Parts of one Range that are answered; browsers ask for one, document viewers for a few. */
+  RANGES_MAX: 16,
+  /** Longest freshness, whatever the upstream says: RFC 9111 sees no use in more than a year. */
+  LIFETIME_MS_MAX: 365 * 86_400_000,
+  /** Without directives a reply is fresh for this part of the time since its last change (RFC 9111 section 4.2.2). */
+  HEURISTIC_DIVISOR: 10,
+  HEURISTIC_MS_MAX: 86_400_000,
+  /** How long a stale reply stands in for an upstream that cannot be reached, unless it says otherwise. */
+  UNREACHABLE_STALE_MS: 3_600_000,
+  /** A stale reply with a validator is kept this much longer: a 304 costs less than its body. */
+  VALIDATION_KEEP_MS: 86_400_000,
+  /** Longest time an entry is kept in the data centre's cache. */
+  KEEP_MS_MAX: 30 * 86_400_000,
+  /** An entry in memory is trusted this long, then the data centre's cache is asked whether it was invalidated. */
+  MEMORY_TRUST_MS: 5_000,
+  /** An invalidation is remembered this long: longer than any reply that was under way before it. */
+  TOMBSTONE_MS: 120_000,
+  /** An address whose reply may not be stored is not waited for by others for this long. */
+  PASS_MS: 10_000,
+  /** Addresses remembered so: about 1 MB. */
+  PASSES_BYTES_MAX: 1024 * 1024,
+  /** A validation in the background that takes longer has lost its context. */
+  REFRESH_MS_MAX: 30_000,
+  /** While something stale stands in, an upstream that failed is asked again after this. */
+  FAILURE_MS: 2_000,
+  /** Validations in the background, at once in one isolate; beyond it stale replies are validated by later requests. */
+  REFRESHES_MAX: 32,
+  /** A reply's body in the background: it has no client whose patience would bound it. */
+  REFRESH_BODY_TIMEOUT_MS: 15_000,
+} as const;
+
+/** Bounds of the access log (worker/access-log). */
+export const ACCESS_LOG_LIMITS = {
+  /** A batch is posted this often at most: one request per isolate and second. */
+  POST_INTERVAL_MS: 1_000,
+  /** Records and characters in one batch: what log services take in one request. */
+  BATCH_RECORDS_MAX: 500,
+  BATCH_CHARS_MAX: 1024 * 1024,
+  /** Records and characters that wait while the receiver is away: 10 s at full load, within an isolate's 128 MB. */
+  QUEUE_RECORDS_MAX: 20_000,
+  QUEUE_CHARS_MAX: 16 * 1024 * 1024,
+  /** A receiver that takes longer has failed. */
+  POST_TIMEOUT_MS: 5_000,
+  /** No further batch is begun after this long: the request whose context carries the posts must not live for them. */
+  ROUND_MS: 5_000,
+  /** Queues kept over pushes: twice what a configuration may have. */
+  SINKS_KEPT_MAX: 8,
+  /** Length of a logged path, and of a logged header. */
+  PATH_CHARS_MAX: 2_000,
+  HEADER_CHARS_MAX: 500,
 } as const;
 
 /** Bounds of channels (worker/hls). */
@@ -329,8 +709,6 @@ export const HLS_LIMITS = {
   MEMORY_BYTES: 32 * 1024 * 1024,
   /** Playlists kept in the isolate's memory, with what was found in them and what viewers get. */
   PLAYLIST_MEMORY_BYTES: 24 * 1024 * 1024,
-  /** What an entry costs besides its body, so that many tiny ones are bounded too. */
-  ENTRY_OVERHEAD_BYTES: 1024,
   /** Origin's response headers. */
   HEADER_TIMEOUT_MS: 10_000,
   /** A playlist's body: players give up about then. */
@@ -341,10 +719,6 @@ export const HLS_LIMITS = {
   STALE_PATIENCE_MS: 1_500,
   /** With a stale copy at hand a failed origin is asked again after this. */
   RETRY_AFTER_FAILURE_MS: 1_000,
-  /** A follower of a fetch under way waits at most this, then fetches by itself: contexts can die silently. */
-  FOLLOW_TIMEOUT_MS: 15_000,
-  /** Fetches under way that others may join; beyond it the oldest cannot be joined any more. */
-  FLIGHTS_MAX: 1_000,
   /** Redirects followed for one fetch: browsers allow 20, no origin needs more than a few. */
   REDIRECTS_MAX: 5,
   /** Longest sealed address part that is opened: a URL of 2,048 characters with its variables. */

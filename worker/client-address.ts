@@ -1,5 +1,5 @@
-// The one function that decides which address a request comes from. Whoever else wants to know asks it, and reads no
-// header that a client may have written.
+// The functions that decide which address, and which country, a request comes from. Whoever else wants to know asks them,
+// and reads no header that a client may have written.
 
 import { canonicalIp } from "../shared/net/address.ts";
 import { timingSafeEqual } from "../shared/net/constant-time.ts";
@@ -9,9 +9,11 @@ import type { Env } from "./env.ts";
 const FRONT_SECRET_HEADER = "x-causeway-front";
 /** Holds the client's address, as the front saw it. */
 const FRONT_CLIENT_HEADER = "x-causeway-client";
+/** Holds the country of that address, if the front knows it. */
+const FRONT_COUNTRY_HEADER = "x-causeway-country";
 
 /** Headers between a local front and the Worker. They never travel on to an origin. */
-export const FRONT_HEADERS = [FRONT_SECRET_HEADER, FRONT_CLIENT_HEADER] as const;
+export const FRONT_HEADERS = [FRONT_SECRET_HEADER, FRONT_CLIENT_HEADER, FRONT_COUNTRY_HEADER] as const;
 
 const LOOPBACK = "127.0.0.1";
 
@@ -29,9 +31,26 @@ export function clientAddress(request: Request, env: Pick<Env, "FRONT_SECRET">):
     if (!request.cf?.colo) return LOOPBACK;
     return canonical(request.headers.get("cf-connecting-ip"));
   }
-  const presented = request.headers.get(FRONT_SECRET_HEADER);
-  if (presented === null || secret === "" || !timingSafeEqual(presented, secret)) return LOOPBACK;
+  if (!isFront(request, secret)) return LOOPBACK;
   return canonical(request.headers.get(FRONT_CLIENT_HEADER));
+}
+
+/**
+ * The country of the client's address as Cloudflare names it ("DE", "T1" for Tor), or "" where nobody knows: by the same
+ * rule as the address, from `cf` on Cloudflare's network, else from a front that presents the secret.
+ */
+export function clientCountry(request: Request, env: Pick<Env, "FRONT_SECRET">): string {
+  const secret = env.FRONT_SECRET;
+  const cf = request.cf as Partial<IncomingRequestCfProperties> | undefined;
+  if (secret === undefined) return cf?.colo ? (cf.country ?? "") : "";
+  if (!isFront(request, secret)) return "";
+  const country = request.headers.get(FRONT_COUNTRY_HEADER) ?? "";
+  return /^[A-Z][A-Z0-9]$/.test(country) ? country : "";
+}
+
+function isFront(request: Request, secret: string): boolean {
+  const presented = request.headers.get(FRONT_SECRET_HEADER);
+  return presented !== null && secret !== "" && timingSafeEqual(presented, secret);
 }
 
 function canonical(text: string | null): string {

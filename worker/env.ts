@@ -1,5 +1,7 @@
 // The Worker's bindings. What the edge needs before any configuration was pushed comes in as vars and secrets.
 
+import type { Health } from "./health/object.ts";
+import type { Limits } from "./limits/object.ts";
 import type { Relays } from "./relays/object.ts";
 import type { Stats } from "./stats/object.ts";
 
@@ -10,6 +12,10 @@ export interface Env {
   readonly STATS: DurableObjectNamespace<Stats>;
   /** Holds the relays' control links. */
   readonly RELAYS: DurableObjectNamespace<Relays>;
+  /** Runs the active health checks. */
+  readonly HEALTH: DurableObjectNamespace<Health>;
+  /** One object per host whose limits hold world-wide: leases on its places and its rate. */
+  readonly LIMITS: DurableObjectNamespace<Limits>;
   /** The dashboard's built files. */
   readonly ASSETS: Fetcher;
   /** Host names of the control plane, separated by commas, without ports. */

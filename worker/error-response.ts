@@ -3,6 +3,7 @@
 
 import { CausewayError, ERRORS } from "../shared/errors.ts";
 import { CONTROL_LIMITS } from "../shared/limits.ts";
+import { errorPage, PAGE_POLICY } from "./error-page.ts";
 
 export interface ErrorContext {
   readonly requestId: string;
@@ -15,7 +16,7 @@ export interface ErrorContext {
   readonly problems?: readonly unknown[];
 }
 
-/** The answer to a known error. Always has X-Request-Id; Retry-After with 429 and 503. */
+/** The answer to a known error. Always has X-Request-Id; Retry-After with 429 and 503; and the error's own fields. */
 export function errorResponse(error: CausewayError, x: ErrorContext): Response {
   const { code, status } = error;
   const headers = new Headers({
@@ -27,15 +28,16 @@ export function errorResponse(error: CausewayError, x: ErrorContext): Response {
   if (status === 426) headers.set("Upgrade", "websocket");
   if (status === 405 && x.allow !== undefined) headers.set("Allow", x.allow);
   if (x.control && status === 401) headers.set("WWW-Authenticate", 'Bearer realm="causeway"');
+  for (const [name, value] of Object.entries(error.fields ?? {})) headers.set(name, value);
   const message = x.control ? error.message : ERRORS[code].text;
   if (!x.control && wantsPage(x.request)) {
     headers.set("Content-Type", "text/html; charset=utf-8");
-    headers.set("Content-Security-Policy", "default-src 'none'; sandbox");
-    headers.set("Vary", "Accept");
-    return new Response(page(status, code, message, x.requestId), { status, headers });
+    headers.set("Content-Security-Policy", PAGE_POLICY);
+    headers.append("Vary", "Accept");
+    return new Response(errorPage(status, code, message, x.requestId), { status, headers });
   }
   headers.set("Content-Type", "application/json");
-  if (!x.control) headers.set("Vary", "Accept");
+  if (!x.control) headers.append("Vary", "Accept");
   const body = {
     code,
     message,
@@ -43,6 +45,20 @@ export function errorResponse(error: CausewayError, x: ErrorContext): Response {
     ...(x.problems && { problems: x.problems }),
   };
   return new Response(JSON.stringify({ error: body }), { status, headers });
+}
+
+/** What was thrown, with the fields that the client's reply is to have in any case; its own ones stand. */
+export function withFields(thrown: unknown, fields: Headers): unknown {
+  if (!(thrown instanceof CausewayError)) return thrown;
+  const { code, message, cause } = thrown;
+  return new CausewayError(code, message, {
+    cause,
+    fields: { ...Object.fromEntries(fields), ...lowerCased(thrown.fields) },
+  });
+}
+
+function lowerCased(fields: CausewayError["fields"] = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** The answer to anything thrown: an unknown error is reported and answered as `internal`, without its text. */
@@ -57,14 +73,6 @@ function wantsPage(request: Request): boolean {
     request.headers.get("accept")?.toLowerCase().includes("text/html") === true &&
     !request.headers.has("upgrade")
   );
-}
-
-function page(status: number, code: string, message: string, requestId: string): string {
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${status} ${code}</title>
-<h1>${status}</h1><p>${message}.</p><p><code>${code}</code> <small>request ${requestId}</small></p></html>
-`;
 }
 
 /**

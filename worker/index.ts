@@ -1,9 +1,13 @@
-// The Worker's entry: the fetch handler and the Durable Object classes that wrangler.toml names. No logic here.
+// The Worker's entry: the fetch handler, the Durable Object classes that wrangler.toml names, and the entrypoints that
+// objects call. No logic here.
 
 import { handle } from "./app.ts";
 import type { Env } from "./env.ts";
 
 export { Directory } from "./directory/object.ts";
+export { HealthChecker } from "./health/checker.ts";
+export { Health } from "./health/object.ts";
+export { Limits } from "./limits/object.ts";
 export { Relays } from "./relays/object.ts";
 export { Stats } from "./stats/object.ts";
 

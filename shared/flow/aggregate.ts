@@ -3,9 +3,11 @@
 // caller, who must store before acknowledging. Pure: no I/O, time comes in as an argument.
 
 import { STATS_LIMITS } from "../limits.ts";
-import type { Batch } from "./batch.ts";
+import type { Batch, ServiceDelta } from "./batch.ts";
 import { addCounters, isZero, zeroCounters } from "./counters.ts";
 import type { FlowRecord } from "./flow.ts";
+import { hasTerms, QuotaBook, type QuotaNews, type QuotaRow } from "./quota.ts";
+import { addRefusals, type Refusals, toRefusals } from "./refusals.ts";
 import type { LinkSnapshot, Snapshot } from "./snapshot.ts";
 import { ratesOf, type ServiceCounters, type ServiceEntry, Totals } from "./totals.ts";
 
@@ -40,6 +42,8 @@ interface Source {
 export interface Change {
   row: SourceRow;
   fold: boolean;
+  /** Quotas that have changed with it, to be stored in the same transaction. */
+  quotas: QuotaRow[];
 }
 
 export interface AggregateState {
@@ -49,10 +53,12 @@ export interface AggregateState {
   /** Sources that may go on reporting. */
   sources: SourceRow[];
   lost_sources: number;
+  quotas: QuotaRow[];
 }
 
 export class Aggregate {
   readonly #since: number;
+  readonly #quotas: QuotaBook;
   readonly #totals = new Totals();
   /** In the order in which they last reported. */
   readonly #sources = new Map<string, Source>();
@@ -64,6 +70,7 @@ export class Aggregate {
     this.#since = state.since;
     this.#startedAt = now;
     this.#lostSources = state.lost_sources;
+    this.#quotas = new QuotaBook(state.quotas, now);
     for (const counters of state.totals)
       this.#totals.add(this.#totals.entry(counters.service, counters.kind), counters);
     for (const row of state.sources) this.#restore(row);
@@ -75,6 +82,12 @@ export class Aggregate {
 
   knows(source: string): boolean {
     return this.#sources.has(source);
+  }
+
+  /** The source that lists the flow of this id as open. */
+  holderOf(id: string): string | undefined {
+    for (const [source, { flows }] of this.#sources) if (flows.some((flow) => flow.id === id)) return source;
+    return undefined;
   }
 
   /** Merges a batch; `stored` is the row of a source that is not known here. Undefined: it was merged before. */
@@ -92,11 +105,17 @@ export class Aggregate {
     source.seq = batch.seq;
     source.seenAt = now;
     this.#keepFlows(source, batch.last ? [] : batch.active);
-    if (batch.last) return { row: this.#drop(batch.source, source, false), fold: true };
+    const quotas = batch.origin === "edge" ? this.#charge(batch.services, now) : [];
+    if (batch.last) return { row: this.#drop(batch.source, source, false), fold: true, quotas };
     const row = toRow(batch.source, source, false);
     const fold = source.unfolded.size > STATS_LIMITS.SERVICES_UNFOLDED_MAX;
     if (fold) source.unfolded.clear();
-    return { row, fold };
+    return { row, fold, quotas };
+  }
+
+  /** The services that are over their quota, unless `seen` is the newest list's version. */
+  quotaNews(seen: number | undefined, now: number): QuotaNews | undefined {
+    return this.#quotas.news(seen, now);
   }
 
   /** Forgets the sources that have been silent for too long, and the longest silent ones past the bound. */
@@ -127,7 +146,7 @@ export class Aggregate {
       totals: { ...this.#totals.all },
       rates: ratesOf(this.#totals.series, now),
       active: this.#totals.active,
-      services: this.#totals.list(now),
+      services: this.#totals.list(now, this.#quotas),
       connections: this.#connections(),
       links,
       lost_sources: this.#lostSources,
@@ -148,6 +167,13 @@ export class Aggregate {
     this.#sources.set(row.source, source);
   }
 
+  #charge(services: readonly ServiceDelta[], now: number): QuotaRow[] {
+    const changed = services
+      .filter(({ kind }) => hasTerms(kind))
+      .map(({ service, terms, up, down }) => this.#quotas.add(service, terms, up + down, now));
+    return changed.filter((row) => row !== undefined);
+  }
+
   #count(source: Source, batch: Batch, now: number): void {
     // Of the source's clock only differences are used: clocks disagree.
     const from = now - batch.covered_ms;
@@ -166,6 +192,7 @@ export class Aggregate {
         source.unfolded.set(entry, sum);
       }
       addCounters(sum, delta);
+      if (delta.refused) sum.refused = sumOf(sum.refused, delta.refused);
     }
   }
 
@@ -185,7 +212,7 @@ export class Aggregate {
   #giveUp(id: string, source: Source): Change {
     const lost = source.open > 0;
     if (lost) this.#lostSources++;
-    return { row: this.#drop(id, source, lost), fold: true };
+    return { row: this.#drop(id, source, lost), fold: true, quotas: [] };
   }
 
   #drop(id: string, source: Source, lost: boolean): SourceRow {
@@ -204,6 +231,13 @@ export class Aggregate {
     flows.sort((a, b) => a.started_at - b.started_at);
     return flows.slice(0, STATS_LIMITS.CONNECTIONS_LISTED_MAX);
   }
+}
+
+function sumOf(a: Refusals | undefined, b: Refusals): Refusals {
+  const sum = new Map<string, number>();
+  addRefusals(sum, a);
+  addRefusals(sum, b);
+  return toRefusals(sum);
 }
 
 function newSource(): Source {

@@ -2,8 +2,9 @@
 // Batches of a source are numbered 1, 2, 3… and sent one at a time until acknowledged, so that each is merged once.
 
 import * as v from "valibot";
-import { FLOW_LIMITS } from "../limits.ts";
+import { FLOW_LIMITS, STATS_LIMITS } from "../limits.ts";
 import { CLOSE_REASONS, FLOW_KINDS } from "./flow.ts";
+import type { QuotaNews, ServiceTerms } from "./quota.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(FLOW_LIMITS.TEXT_CHARS_MAX));
@@ -41,6 +42,13 @@ const ServiceDeltaSchema = v.object({
   misses: count,
   /** Flows open when the batch was sealed: a gauge, not a delta. */
   active: count,
+  /** Refusals by error code; absent: none, or a source that does not tell them apart. */
+  refused: v.optional(
+    v.pipe(
+      v.record(v.pipe(v.string(), v.regex(/^[a-z_]{1,40}$/)), count),
+      v.maxEntries(STATS_LIMITS.REFUSAL_CODES_MAX + 1),
+    ),
+  ),
 });
 
 /** Batches arrive from relays over the network, so they are validated; `v.safeParse` never throws. */
@@ -68,10 +76,19 @@ export const BatchSchema = v.object({
   last: v.boolean(),
 });
 
-export type Batch = v.InferOutput<typeof BatchSchema>;
-export type ServiceDelta = v.InferOutput<typeof ServiceDeltaSchema>;
+/** `terms` are no part of the schema: only isolates may say what a host's configuration is, never a relay. */
+export type ServiceDelta = v.InferOutput<typeof ServiceDeltaSchema> & { terms?: ServiceTerms };
+export type Batch = Omit<v.InferOutput<typeof BatchSchema>, "services"> & { services: ServiceDelta[] };
 
-/** The stats object's answer: batch `seq` is durable and need not be sent again. */
-export interface BatchReply {
+/** The stats object's answer: batch `ack` is durable and need not be sent again. */
+export interface BatchReply extends News {
   ack: number;
+}
+
+/** What the stats object has to say to an isolate. */
+export interface News {
+  /** Which services are over their quota, where the isolate does not know the newest list. */
+  quotas?: QuotaNews;
+  /** Ids of the isolate's flows that are to be broken off by order; repeated until they have ended. */
+  cut?: string[];
 }

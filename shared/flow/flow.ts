@@ -1,8 +1,11 @@
 // A Flow is one transfer being counted: an HTTP exchange, a WebSocket, a channel's segment, a proxied connection.
 // Whoever moves the bytes adds to `up` and `down`; the ledger turns that into batches. Pure: no I/O, no clock.
 
-/** What carries the bytes: on the edge http, ws and hls; on the relay SOCKS, HTTP CONNECT and plain HTTP proxying. */
-export const FLOW_KINDS = ["http", "ws", "hls", "socks", "connect", "proxy"] as const;
+/**
+ * What carries the bytes: on the edge http, ws and hls; on the relay SOCKS, HTTP CONNECT, plain HTTP proxying, TCP forwards,
+ * and UDP, forwarded or by SOCKS5.
+ */
+export const FLOW_KINDS = ["http", "ws", "hls", "socks", "connect", "proxy", "tcp", "udp"] as const;
 export type FlowKind = (typeof FLOW_KINDS)[number];
 
 /**
@@ -28,8 +31,10 @@ export interface FlowInit {
   startedAt: number;
 }
 
-export interface Flow extends Readonly<FlowInit> {
+export interface Flow extends Readonly<Omit<FlowInit, "target">> {
   readonly id: string;
+  /** May become known, or change, while the flow is open; at most FLOW_LIMITS.TEXT_CHARS_MAX characters. */
+  target: string;
   /** Body bytes from the client towards the target. */
   up: number;
   /** Body bytes from the target towards the client. */
@@ -37,7 +42,14 @@ export interface Flow extends Readonly<FlowInit> {
   /** WebSocket messages from the client towards the target, and back; 0 for all that is no WebSocket. */
   messagesUp: number;
   messagesDown: number;
+  /** Set from elsewhere: whoever moves the bytes breaks the transfer off at its next step, as "closed". */
+  readonly cut: CutCause | undefined;
+  /** Called once when `cut` is set, in whatever context: for movers that have no next step. Must not throw. */
+  onCut: ((cause: CutCause) => void) | undefined;
 }
+
+/** Why a transfer is broken off: its service is over its quota, or somebody with the right to has said so. */
+export type CutCause = "quota" | "order";
 
 /** A flow as it appears in batches, snapshots and connection events. */
 export interface FlowRecord {

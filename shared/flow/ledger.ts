@@ -4,7 +4,7 @@
 
 import { FLOW_LIMITS } from "../limits.ts";
 import type { Batch, ServiceDelta } from "./batch.ts";
-import { type Counters, isZero, zeroCounters } from "./counters.ts";
+import { isZero, zeroCounters } from "./counters.ts";
 import {
   type ClosedFlowRecord,
   type CloseReason,
@@ -14,82 +14,9 @@ import {
   type FlowRecord,
   toFlowRecord,
 } from "./flow.ts";
-
-/** Counters of one service and kind within one source. */
-interface Account {
-  readonly service: string;
-  readonly kind: FlowKind;
-  /** Counted since the last sealed batch. */
-  readonly delta: Counters;
-  active: number;
-}
-
-class TrackedFlow implements Flow {
-  up = 0;
-  down = 0;
-  messagesUp = 0;
-  messagesDown = 0;
-  /** What of each is in the account already. */
-  sealedUp = 0;
-  sealedDown = 0;
-  sealedMessagesUp = 0;
-  sealedMessagesDown = 0;
-  /** Listed flows were announced by an `opened` event and get a `closed` one. */
-  listed = false;
-  open = true;
-  readonly source: string;
-  readonly number: number;
-  readonly account: Account;
-  readonly kind: FlowKind;
-  readonly service: string;
-  readonly client: string;
-  readonly target: string;
-  readonly user: string;
-  readonly startedAt: number;
-
-  constructor(source: string, number: number, account: Account, init: FlowInit) {
-    this.source = source;
-    this.number = number;
-    this.account = account;
-    this.kind = init.kind;
-    this.service = account.service;
-    this.client = init.client.slice(0, FLOW_LIMITS.TEXT_CHARS_MAX);
-    this.target = init.target.slice(0, FLOW_LIMITS.TEXT_CHARS_MAX);
-    this.user = init.user.slice(0, FLOW_LIMITS.TEXT_CHARS_MAX);
-    this.startedAt = init.startedAt;
-  }
-
-  /** Made when asked for: most flows end before anyone lists them. */
-  get id(): string {
-    return `${this.source}-${this.number}`;
-  }
-
-  /** Moves what was counted since the last seal into the account; true if anything was. */
-  settle(): boolean {
-    const bytes = this.up !== this.sealedUp || this.down !== this.sealedDown;
-    const messages =
-      this.messagesUp !== this.sealedMessagesUp || this.messagesDown !== this.sealedMessagesDown;
-    if (bytes) this.#settleBytes();
-    if (messages) this.#settleMessages();
-    return bytes || messages;
-  }
-
-  #settleBytes(): void {
-    const { delta } = this.account;
-    delta.up += this.up - this.sealedUp;
-    delta.down += this.down - this.sealedDown;
-    this.sealedUp = this.up;
-    this.sealedDown = this.down;
-  }
-
-  #settleMessages(): void {
-    const { delta } = this.account;
-    delta.messages_up += this.messagesUp - this.sealedMessagesUp;
-    delta.messages_down += this.messagesDown - this.sealedMessagesDown;
-    this.sealedMessagesUp = this.messagesUp;
-    this.sealedMessagesDown = this.messagesDown;
-  }
-}
+import type { ServiceTerms } from "./quota.ts";
+import { addRefusal, toRefusals } from "./refusals.ts";
+import { type Account, TrackedFlow } from "./tracked-flow.ts";
 
 export interface LedgerOptions {
   /** Random id of this life of the source, at most 64 characters. */
@@ -98,11 +25,16 @@ export interface LedgerOptions {
   name: string;
 }
 
+/** The terms of a service, as the configuration has them now. */
+export type TermsOf = (service: string, kind: FlowKind) => ServiceTerms | undefined;
+
 export class Ledger {
   readonly #options: LedgerOptions;
+  readonly #termsOf: TermsOf;
   readonly #accounts = new Map<string, Account>();
   readonly #open = new Set<TrackedFlow>();
-  #opened: FlowRecord[] = [];
+  /** Recorded when sealed: where a flow goes may be known only after it has opened. */
+  #opened: TrackedFlow[] = [];
   #closed: ClosedFlowRecord[] = [];
   #eventsDropped = 0;
   #nextFlow = 1;
@@ -115,21 +47,26 @@ export class Ledger {
   #pending: Batch | undefined;
   #dirty = false;
 
-  constructor(options: LedgerOptions) {
+  constructor(options: LedgerOptions, termsOf: TermsOf = () => undefined) {
     this.#options = options;
+    this.#termsOf = termsOf;
   }
 
-  /** The counters of a service; new services past the bound share the one named "other". */
+  /**
+   * The counters of a service; new services past the bound share the one named "other", but for those with terms: their
+   * bytes decide about them, and a configuration holds only so many.
+   */
   #account(service: string, kind: FlowKind): Account {
     const key = `${kind} ${service}`;
     const known = this.#accounts.get(key);
     if (known) return known;
-    if (this.#accounts.size >= FLOW_LIMITS.SERVICES_MAX && service !== "other")
-      return this.#account("other", kind);
+    const isFull = this.#accounts.size >= FLOW_LIMITS.SERVICES_MAX && service !== "other";
+    if (isFull && this.#termsOf(service, kind)?.quota === undefined) return this.#account("other", kind);
     const account: Account = {
       service: service.slice(0, FLOW_LIMITS.TEXT_CHARS_MAX),
       kind,
       delta: zeroCounters(),
+      refused: undefined,
       active: 0,
     };
     this.#accounts.set(key, account);
@@ -149,14 +86,14 @@ export class Ledger {
     return flow;
   }
 
-  /** Ends a flow; ending it again changes nothing. */
-  close(flow: Flow, reason: CloseReason, now: number): void {
+  /** Ends a flow; ending it again changes nothing. `code` says why it was refused. */
+  close(flow: Flow, reason: CloseReason, now: number, code?: string): void {
     const tracked = flow as TrackedFlow;
     if (!tracked.open) return;
     tracked.open = false;
     tracked.settle();
     tracked.account.active--;
-    if (reason === "refused") tracked.account.delta.errors++;
+    if (reason === "refused") countError(tracked.account, code);
     else if (reason === "aborted" || reason === "failed") tracked.account.delta.aborted++;
     this.#open.delete(tracked);
     this.#dirty = true;
@@ -165,12 +102,32 @@ export class Ledger {
     else this.#closed.push({ ...toFlowRecord(tracked), ended_at: now, reason });
   }
 
-  /** Counts a request that was refused before it became a flow. */
-  refuse(service: string, kind: FlowKind): void {
-    const { delta } = this.#account(service, kind);
-    delta.requests++;
-    delta.errors++;
+  /** Counts a request that was refused, for the reason `code`, before it became a flow. */
+  refuse(service: string, kind: FlowKind, code?: string): void {
+    const account = this.#account(service, kind);
+    account.delta.requests++;
+    countError(account, code);
     this.#dirty = true;
+  }
+
+  /** Has the open flows for which `isOver` holds broken off, as over their quota. */
+  cut(isOver: (flow: Flow) => boolean): void {
+    for (const flow of this.#open) if (!flow.cut && isOver(flow)) flow.breakOff("quota");
+  }
+
+  /** Has the open flow of this id broken off by order. Undefined: there is none. */
+  cutById(id: string): Flow | undefined {
+    for (const flow of this.#open) {
+      if (flow.id !== id) continue;
+      flow.breakOff("order");
+      return flow;
+    }
+    return undefined;
+  }
+
+  /** The open flows, the longest open first; what they moved is as of now. */
+  *records(): Generator<FlowRecord> {
+    for (const flow of this.#open) yield toFlowRecord(flow);
   }
 
   /** Counts whether a reply came from a cache. */
@@ -219,7 +176,7 @@ export class Ledger {
       covered_ms: Math.max(0, now - countedFrom),
       services: this.#takeServices(),
       active: this.#activeRecords(),
-      opened: this.#opened,
+      opened: this.#opened.map((flow) => ({ ...toFlowRecord(flow), up: 0, down: 0 })),
       closed: this.#closed,
       events_dropped: this.#eventsDropped,
       last,
@@ -252,7 +209,7 @@ export class Ledger {
   #list(flow: TrackedFlow): void {
     flow.listed = true;
     if (this.#opened.length >= FLOW_LIMITS.EVENTS_MAX) this.#eventsDropped++;
-    else this.#opened.push({ ...toFlowRecord(flow), up: 0, down: 0 });
+    else this.#opened.push(flow);
   }
 
   #activeRecords(): FlowRecord[] {
@@ -269,17 +226,34 @@ export class Ledger {
     for (const [key, account] of this.#accounts) {
       const quiet = isZero(account.delta);
       if (!quiet || account.active > 0) {
-        services.push({
-          service: account.service,
-          kind: account.kind,
-          ...account.delta,
-          active: account.active,
-        });
-        Object.assign(account.delta, zeroCounters());
+        services.push(this.#takeDelta(account));
       } else {
         this.#accounts.delete(key);
       }
     }
     return services;
   }
+
+  #takeDelta(account: Account): ServiceDelta {
+    const { service, kind, delta, active, refused } = account;
+    const terms = this.#termsOf(service, kind);
+    const taken: ServiceDelta = {
+      service,
+      kind,
+      ...delta,
+      active,
+      ...(refused && { refused: toRefusals(refused) }),
+      ...(terms && { terms }),
+    };
+    account.refused = undefined;
+    Object.assign(delta, zeroCounters());
+    return taken;
+  }
+}
+
+function countError(account: Account, code: string | undefined): void {
+  account.delta.errors++;
+  if (code === undefined) return;
+  account.refused ??= new Map();
+  addRefusal(account.refused, code, 1);
 }

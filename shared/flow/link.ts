@@ -2,10 +2,14 @@
 // answered by "pong" as bare text, by the platform. Pure: schemas, types and the link's own close codes.
 
 import * as v from "valibot";
+import { AnswerSchema, OrderSchema } from "../control/orders.ts";
 import { FLOW_LIMITS, LINK_LIMITS } from "../limits.ts";
 import { BatchSchema } from "./batch.ts";
 
 const text = v.pipe(v.string(), v.maxLength(FLOW_LIMITS.TEXT_CHARS_MAX));
+
+/** Listeners as `kind address`. */
+const inbounds = v.pipe(v.array(text), v.maxLength(LINK_LIMITS.INBOUNDS_MAX));
 
 const HelloSchema = v.object({
   type: v.literal("hello"),
@@ -14,19 +18,27 @@ const HelloSchema = v.object({
   /** The source of its batches: one of an earlier life has ended, and with it that life's connections. */
   source: text,
   version: text,
-  /** Listeners as `kind address`. */
-  inbounds: v.pipe(v.array(text), v.maxLength(LINK_LIMITS.INBOUNDS_MAX)),
+  inbounds,
 });
 
-/** What a relay sends: a hello first, then batches, each once the one before it is acknowledged. */
+/** An order's id on its link: chosen by the edge. */
+const orderId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+
+/**
+ * What a relay sends: a hello first, then batches, each once the one before it is acknowledged; its listeners whenever
+ * they have changed; and for each order an answer.
+ */
 export const RelayMessageSchema = v.variant("type", [
   HelloSchema,
+  v.object({ type: v.literal("inbounds"), inbounds }),
+  v.object({ type: v.literal("answer"), id: orderId, answer: AnswerSchema }),
   v.object({ type: v.literal("batch"), batch: BatchSchema }),
 ]);
 export type RelayMessage = v.InferOutput<typeof RelayMessageSchema>;
 
-/** What the edge sends: a welcome for the hello, and for each batch an acknowledgement once it is durable. */
+/** What the edge sends: a welcome for the hello, for each batch an acknowledgement once it is durable, and orders. */
 export const EdgeMessageSchema = v.variant("type", [
+  v.object({ type: v.literal("order"), id: orderId, order: OrderSchema }),
   v.object({ type: v.literal("welcome") }),
   v.object({ type: v.literal("ack"), seq: v.pipe(v.number(), v.safeInteger()) }),
 ]);

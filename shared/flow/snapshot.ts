@@ -2,6 +2,8 @@
 
 import type { Counters } from "./counters.ts";
 import type { ClosedFlowRecord, FlowKind, FlowRecord } from "./flow.ts";
+import type { QuotaState } from "./quota.ts";
+import type { Refusals } from "./refusals.ts";
 import type { SeriesPoint } from "./series.ts";
 
 /** Per second, over the last whole step of the series: one that all sources have reported. */
@@ -17,6 +19,12 @@ export interface ServiceSnapshot extends Counters {
   active: number;
   up_rate: number;
   down_rate: number;
+  /** Refusals by error code. */
+  refused: Refusals;
+  /** Bytes of both kinds of a host together; absent: none is configured. */
+  quota?: QuotaState;
+  /** The first millisecond of the day from which on the host is over; since the epoch. */
+  expires_at?: number;
 }
 
 /** A relay's control link. */

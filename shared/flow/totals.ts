@@ -5,13 +5,16 @@ import { STATS_LIMITS } from "../limits.ts";
 import type { ServiceDelta } from "./batch.ts";
 import { addCounters, type Counters, zeroCounters } from "./counters.ts";
 import type { FlowKind } from "./flow.ts";
+import { hasTerms, type QuotaBook } from "./quota.ts";
+import { addRefusals, type Refusals, toRefusals } from "./refusals.ts";
 import { Series } from "./series.ts";
 import type { Rates, ServiceSnapshot } from "./snapshot.ts";
 
-/** Counters of one service and kind, as stored. */
+/** Counters of one service and kind, as stored; older rows have no refusals by code. */
 export interface ServiceCounters extends Counters {
   service: string;
   kind: FlowKind;
+  refused?: Refusals | undefined;
 }
 
 /** One service's place in the totals. */
@@ -20,6 +23,7 @@ export interface ServiceEntry {
   readonly service: string;
   readonly kind: FlowKind;
   readonly counters: Counters;
+  readonly refused: Map<string, number>;
   active: number;
   /** Present while the service moves bytes. */
   series: Series | undefined;
@@ -53,15 +57,24 @@ export class Totals {
     if (known) return known;
     if (this.#entries.size >= STATS_LIMITS.SERVICES_KEPT_MAX && service !== "other")
       return this.entry("other", kind);
-    const entry = { key, service, kind, counters: zeroCounters(), active: 0, series: undefined };
+    const entry = {
+      key,
+      service,
+      kind,
+      counters: zeroCounters(),
+      refused: new Map(),
+      active: 0,
+      series: undefined,
+    };
     this.#entries.set(key, entry);
     return entry;
   }
 
   /** Adds counters without a time: those that were stored. */
-  add(entry: ServiceEntry, counters: Readonly<Counters>): void {
+  add(entry: ServiceEntry, counters: Readonly<Counters> & { readonly refused?: Refusals | undefined }): void {
     addCounters(entry.counters, counters);
     addCounters(this.all, counters);
+    addRefusals(entry.refused, counters.refused);
   }
 
   /** Adds what a source counted between `from` and `to`. */
@@ -80,13 +93,22 @@ export class Totals {
   }
 
   /** Services with open flows first, then by bytes, up to the bound of a snapshot. */
-  list(now: number): ServiceSnapshot[] {
+  list(now: number, quotas: QuotaBook): ServiceSnapshot[] {
     const entries = [...this.#entries.values()];
     entries.sort((a, b) => Number(b.active > 0) - Number(a.active > 0) || bytesOf(b) - bytesOf(a));
     return entries.slice(0, STATS_LIMITS.SERVICES_LISTED_MAX).map((entry) => {
       const { service, kind, active } = entry;
       const rates = ratesOf(entry.series, now);
-      return { service, kind, ...entry.counters, active, up_rate: rates.up, down_rate: rates.down };
+      return {
+        service,
+        kind,
+        ...entry.counters,
+        active,
+        up_rate: rates.up,
+        down_rate: rates.down,
+        refused: toRefusals(entry.refused),
+        ...termsOf(entry, quotas, now),
+      };
     });
   }
 
@@ -96,4 +118,16 @@ export class Totals {
     for (const entry of this.#entries.values())
       if (entry.series && entry.series.latest < oldest) entry.series = undefined;
   }
+}
+
+/** Only hosts have terms; a relay's inbound or a channel of the same name has none. */
+function termsOf(
+  { service, kind }: ServiceEntry,
+  quotas: QuotaBook,
+  now: number,
+): Pick<ServiceSnapshot, "quota" | "expires_at"> {
+  if (!hasTerms(kind)) return {};
+  const quota = quotas.stateOf(service, now);
+  const expiresAt = quotas.expiryOf(service);
+  return { ...(quota && { quota }), ...(expiresAt !== undefined && { expires_at: expiresAt }) };
 }

@@ -1,11 +1,15 @@
 // Every path of the control plane with its methods. A path that exists answers other methods 405 with Allow.
 
 import { activateVersion, readConfig, readVersions, writeConfig } from "./config.ts";
+import { closeConnection, connections } from "./connections.ts";
 import type { ControlExchange } from "./exchange.ts";
 import { health, ready } from "./health.ts";
+import { healthChecks } from "./health-checks.ts";
+import { proxyStatus, startProxy, stopProxy, testProxy } from "./proxy.ts";
+import { purgeCache } from "./purge.ts";
 import { connectRelay } from "./relays.ts";
 import { endSession, makeLoginCode, startSession } from "./session.ts";
-import { connections, stats, statsSocket } from "./stats.ts";
+import { stats, statsSocket } from "./stats.ts";
 import { makeTicket } from "./tickets.ts";
 
 export type Handler = (x: ControlExchange) => Response | Promise<Response>;
@@ -16,6 +20,13 @@ export const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>>
   "/api/stats": { GET: stats },
   "/api/stats/ws": { GET: statsSocket },
   "/api/connections": { GET: connections },
+  "/api/connections/:id": { DELETE: closeConnection },
+  "/api/proxy/status": { GET: proxyStatus },
+  "/api/proxy/start": { POST: startProxy },
+  "/api/proxy/stop": { POST: stopProxy },
+  "/api/proxy/test": { POST: testProxy },
+  "/api/health-checks": { GET: healthChecks },
+  "/api/cache/purge": { POST: purgeCache },
   "/api/config": { GET: readConfig, PUT: writeConfig },
   "/api/config/versions": { GET: readVersions },
   "/api/config/rollback": { POST: activateVersion },

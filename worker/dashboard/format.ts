@@ -64,6 +64,11 @@ export function formatDateTime(at: number): string {
   return dates.format(at);
 }
 
+/** A day in UTC, as configurations write it: "2027-12-31". */
+export function formatDay(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
 /** Milliseconds as "4 s", "3 min 5 s", "2 h 4 min", "3 d 1 h". */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -2,7 +2,15 @@
 
 import type { ServiceSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 import { byId } from "./dom.ts";
-import { formatBytes, formatCount, formatRate, formatShare, NOTHING } from "./format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDateTime,
+  formatDay,
+  formatRate,
+  formatShare,
+  NOTHING,
+} from "./format.ts";
 import { tryIt } from "./hints.ts";
 import { type Column, Table } from "./table.ts";
 
@@ -22,7 +30,13 @@ const COLUMNS: readonly Column<ServiceSnapshot>[] = [
     value: messages,
     detail: (row) => `${formatCount(row.messages_up)} up, ${formatCount(row.messages_down)} down`,
   },
-  number("Errors", (row) => row.errors, formatCount),
+  {
+    label: "Errors",
+    numeric: true,
+    text: (row) => formatCount(row.errors),
+    value: (row) => row.errors,
+    detail: (row) => refusals(row) || "No error codes",
+  },
   number("Aborted", (row) => row.aborted, formatCount),
   {
     label: "Cache hits",
@@ -31,7 +45,31 @@ const COLUMNS: readonly Column<ServiceSnapshot>[] = [
     value: (row) => row.hits / Math.max(1, row.hits + row.misses),
     detail: (row) => `${formatCount(row.hits)} hits, ${formatCount(row.misses)} misses`,
   },
+  {
+    label: "Quota used",
+    numeric: true,
+    text: ({ quota }) => (quota ? formatShare(quota.used, quota.limit) : NOTHING),
+    value: ({ quota }) => (quota ? quota.used / quota.limit : -1),
+    detail: ({ quota }) =>
+      quota
+        ? `${formatBytes(quota.used)} of ${formatBytes(quota.limit)}, resets ${formatDateTime(quota.resets_at)}`
+        : "No quota",
+  },
+  {
+    label: "Expires",
+    text: (row) => (row.expires_at === undefined ? NOTHING : formatDay(row.expires_at)),
+    value: (row) => row.expires_at ?? Number.MAX_SAFE_INTEGER,
+    detail: (row) => (row.expires_at === undefined ? "Never" : `From ${formatDay(row.expires_at)} on (UTC)`),
+  },
 ];
+
+/** Refusals by error code, the most frequent first. */
+function refusals({ refused }: ServiceSnapshot): string {
+  return Object.entries(refused)
+    .sort(([, a], [, b]) => b - a)
+    .map(([code, times]) => `${code} ${formatCount(times)}`)
+    .join(", ");
+}
 
 /** WebSocket messages both ways. */
 function messages(row: ServiceSnapshot): number {

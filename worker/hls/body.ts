@@ -4,7 +4,9 @@ import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { isPlaylistBody } from "../../shared/hls/scan.ts";
 import { contentLength } from "../../shared/http/headers.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
-import { within } from "./deadline.ts";
+import { Chunks } from "../cache/chunks.ts";
+import { within } from "../cache/deadline.ts";
+import { Copy } from "../copy.ts";
 import { discard } from "./origin.ts";
 
 /** Length of the body as it is read; unknown when the runtime decodes it. */
@@ -63,32 +65,6 @@ export function refusePlaylist(body: Uint8Array): void {
   if (isPlaylistBody(body)) throw new CausewayError("not_found");
 }
 
-/** Chunks of a body in the order they came. */
-class Chunks {
-  #list: Uint8Array[] = [];
-  bytes = 0;
-
-  add(chunk: Uint8Array): void {
-    this.#list.push(chunk);
-    this.bytes += chunk.byteLength;
-  }
-
-  join(): Uint8Array {
-    const whole = new Uint8Array(this.bytes);
-    let offset = 0;
-    for (const chunk of this.#list) {
-      whole.set(chunk, offset);
-      offset += chunk.byteLength;
-    }
-    return whole;
-  }
-
-  /** Gives the bytes up; the count stays. */
-  drop(): void {
-    this.#list = [];
-  }
-}
-
 export interface SharedStream {
   /** For the one viewer; breaks when the origin does. */
   readonly readable: ReadableStream<Uint8Array>;
@@ -123,41 +99,20 @@ async function copy(
   body: ReadableStream<Uint8Array>,
   { writable, length, collect }: CopyOptions,
 ): Promise<Uint8Array | undefined> {
-  const reader = body.getReader({ mode: "byob" });
-  const writer = writable.getWriter();
   const chunks = new Chunks();
-  let left = false;
   let shared = collect;
-  const leave = (): void => {
-    left = true;
-  };
-  writer.closed.catch(leave);
-  try {
-    let buffer = new ArrayBuffer(LIMITS.READ_BYTES);
-    for (;;) {
-      const read = await within(reader.read(new Uint8Array(buffer)), LIMITS.STALL_TIMEOUT_MS, late);
-      if (!read.value || read.done) break;
-      const chunk = read.value.slice();
-      buffer = read.value.buffer as ArrayBuffer;
-      if (chunks.bytes === 0) refusePlaylist(chunk);
-      chunks.add(chunk);
-      if (chunks.bytes > LIMITS.SHARED_BODY_BYTES_MAX) shared = false;
-      if (!shared) chunks.drop();
-      if (chunks.bytes > LIMITS.SEGMENT_BYTES_MAX) throw new CausewayError("segment_too_large");
-      const written = left ? undefined : writer.write(chunk).catch(leave);
-      if (shared) continue;
-      await written;
-      if (left) {
-        await reader.cancel();
-        return undefined;
-      }
-    }
-    if (length !== undefined && chunks.bytes !== length) throw new CausewayError("upstream_invalid");
-    writer.close().catch(leave);
-    return shared ? chunks.join() : undefined;
-  } catch (error) {
-    await reader.cancel(error).catch(() => undefined);
-    await writer.abort(error).catch(() => undefined);
-    return undefined;
+  function inspect(piece: Uint8Array): void {
+    if (chunks.bytes === 0) refusePlaylist(piece);
+    chunks.add(piece);
+    if (chunks.bytes > LIMITS.SHARED_BODY_BYTES_MAX) shared = false;
+    if (!shared) chunks.drop();
+    if (chunks.bytes > LIMITS.SEGMENT_BYTES_MAX) throw new CausewayError("segment_too_large");
   }
+  const end = await new Copy(body, writable, {
+    length,
+    inspect,
+    ahead: collect ? () => shared : undefined,
+    patience: (read) => within(read, LIMITS.STALL_TIMEOUT_MS, late),
+  }).run();
+  return end === "whole" && shared ? chunks.join() : undefined;
 }

@@ -1,6 +1,7 @@
 // Bodies in the Cache API: shared by the isolates of a data centre. Keys are synthetic addresses that nobody can ask for
 // from outside. The platform stores neither 206 nor a reply's age, so ranges are stored as 200 and the facts beside them.
 
+import { isStoredWhole } from "../cache/whole.ts";
 import type { Facts } from "./resource.ts";
 
 const CACHE_NAME = "causeway";
@@ -58,6 +59,8 @@ export async function writeEdge(
     });
     if (entry.length !== undefined) headers.set("Content-Length", String(entry.length));
     await cache.put(address(kind, key), new Response(entry.body as BodyInit, { headers }));
+    if (entry.body instanceof ReadableStream && entry.length !== undefined)
+      await isStoredWhole(cache, address(kind, key), entry.length);
   } catch {
     // Quotas and a client that left mid-body end here; the viewer's reply is not affected.
   }

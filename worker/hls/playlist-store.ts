@@ -7,13 +7,13 @@ import { type PlaylistLifetime, playlistLifetime } from "../../shared/hls/freshn
 import { type Playlist, scanPlaylist } from "../../shared/hls/scan.ts";
 import { decodePlaylist, type PlaylistText } from "../../shared/hls/text.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { ByteLru } from "../cache/byte-lru.ts";
+import { within } from "../cache/deadline.ts";
+import { ALONE, Flights } from "../cache/flights.ts";
 import type { Exchange } from "../exchange.ts";
 import { readBounded } from "./body.ts";
-import { ByteLru } from "./byte-lru.ts";
 import { cacheKey } from "./cache-key.ts";
-import { within } from "./deadline.ts";
 import { readEdge, writeEdge } from "./edge-cache.ts";
-import { ALONE, Flights } from "./flights.ts";
 import { fetchOrigin } from "./origin.ts";
 import { Pins } from "./pins.ts";
 import type { Tier } from "./reply.ts";

@@ -1,19 +1,21 @@
 // One viewer's request on a channel, as the stats see it: a flow that ends exactly once, and whether it was a hit.
 
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
+import { HLS_LIMITS, WATCH_LIMITS } from "../../shared/limits.ts";
 import type { Exchange } from "../exchange.ts";
 import { meterBody } from "../stats/body.ts";
-import { keepWatch, type Wait, watch } from "../watch.ts";
+import { type Host, keepWatch, type Mover, type Wait, type Watched, watch } from "../watch.ts";
 import type { Tier } from "./reply.ts";
 
 const HITS: ReadonlySet<Tier> = new Set(["memory", "edge", "collapsed", "stale"]);
 
-export class Visit {
+export class Visit implements Watched {
   readonly x: Exchange;
   readonly #service: string;
   readonly #flow: Flow;
-  /** From the request to the reply's head. */
+  /** From the request to the reply's end. */
   readonly #wait: Wait;
+  #mover: Mover | undefined;
   #replied = false;
 
   constructor(x: Exchange, service: string, url: string) {
@@ -29,7 +31,7 @@ export class Visit {
     });
     x.meter.touch(x.env, x.ctx);
     keepWatch(x, x.startedAt);
-    this.#wait = watch(x, () => this.#close("aborted"));
+    this.#wait = watch(this);
   }
 
   /** The body to answer with, counted; `length` when it is known. Call once per reply. */
@@ -39,19 +41,35 @@ export class Visit {
     length: number | undefined,
   ): BodyInit | null {
     this.#replied = true;
-    this.#wait.end();
     this.x.meter.count(this.#service, "hls", HITS.has(tier) ? "hits" : "misses");
     if (body === null) {
       this.#close("done");
       return null;
     }
-    return meterBody(body, {
+    const metered = meterBody(body, {
       length,
       flow: this.#flow,
-      direction: "down",
       x: this.x,
+      idleMs: HLS_LIMITS.STALL_TIMEOUT_MS,
       onEnd: (reason) => this.#close(reason),
-    }) as BodyInit;
+    });
+    this.#mover = metered.mover;
+    return metered.body as BodyInit;
+  }
+
+  get missesMax(): number {
+    return this.#replied ? WATCH_LIMITS.MOVING_MISSES_MAX : 1;
+  }
+
+  round(now: number): number {
+    if (this.#flow.cut) this.#mover?.leave();
+    else this.#mover?.check(now, 0);
+    return this.#replied ? WATCH_LIMITS.MOVING_INTERVAL_MS : 0;
+  }
+
+  left(host: Host): void {
+    if (host === this.x) this.#mover?.leave();
+    this.#close("aborted");
   }
 
   /** No reply came of it. */

@@ -1,7 +1,9 @@
 // The relays object: holds the relays' control links as hibernating WebSockets, hands their batches to the stats object
-// and acknowledges each once it is durable there. The token was checked before an upgrade comes here.
+// and acknowledges each once it is durable there, and passes orders on to relays. Tokens and roles were checked before
+// anything comes here.
 
 import { DurableObject } from "cloudflare:workers";
+import type { Answer, Order } from "../../shared/control/orders.ts";
 import type { Batch, BatchReply } from "../../shared/flow/batch.ts";
 import {
   type EdgeMessage,
@@ -12,6 +14,7 @@ import {
 } from "../../shared/flow/link.ts";
 import type { LinkSnapshot } from "../../shared/flow/snapshot.ts";
 import { LINK_LIMITS } from "../../shared/limits.ts";
+import { PendingOrders, refusal } from "./orders.ts";
 import { answerClose, switchingProtocols } from "../stats/socket.ts";
 
 /** The binding that this object needs, as it needs it. */
@@ -51,7 +54,15 @@ function sourceOf(name: string, source: string): string {
   return `${name}/${source}`;
 }
 
+/** A relay that is there, and what it says of itself. */
+export interface RelayStatus {
+  readonly name: string;
+  readonly answer: Answer;
+}
+
 export class Relays extends DurableObject<RelaysEnv> {
+  readonly #orders = new PendingOrders();
+
   constructor(ctx: DurableObjectState, env: RelaysEnv) {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -63,7 +74,7 @@ export class Relays extends DurableObject<RelaysEnv> {
     if (!name || request.headers.get("Upgrade")?.toLowerCase() !== "websocket")
       return new Response(null, { status: 426, headers: { Upgrade: "websocket" } });
     // The older link may be the dead half of a connection that the relay has given up.
-    for (const older of this.#open(name)) older.close(LINK_CLOSE.REPLACED, "link_replaced");
+    for (const older of this.#open(name)) this.#replace(older);
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [name]);
     const attachment: Attachment = { name, since: Date.now(), greeted: false, version: "", inbounds: [] };
@@ -73,10 +84,37 @@ export class Relays extends DurableObject<RelaysEnv> {
     return switchingProtocols(request, client);
   }
 
+  #replace(older: WebSocket): void {
+    older.close(LINK_CLOSE.REPLACED, "link_replaced");
+    // Its own end may take as long as the dead connection does.
+    this.#orders.lost(older);
+  }
+
   /** Names of the relays whose link is up. */
   async connected(): Promise<string[]> {
     const links = this.#open().map(attachmentOf);
     return links.filter((link) => link.greeted).map((link) => link.name);
+  }
+
+  /** Has the relay `name` carry an order out; never rejects for what the relay says or does not say. */
+  async order(name: string, order: Order): Promise<Answer> {
+    const link = this.#open(name).find((socket) => attachmentOf(socket).greeted);
+    return link ? this.#order(link, order) : refusal("relay_not_connected");
+  }
+
+  /** Asks all relays whose link is up, at once, how they are. */
+  async status(): Promise<RelayStatus[]> {
+    const links = this.#open().filter((socket) => attachmentOf(socket).greeted);
+    return Promise.all(
+      links.map(async (link) => ({
+        name: attachmentOf(link).name,
+        answer: await this.#order(link, { do: "status" }),
+      })),
+    );
+  }
+
+  #order(link: WebSocket, order: Order): Promise<Answer> {
+    return this.#orders.give(link, order, (id) => reply(link, { type: "order", id, order }));
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
@@ -89,7 +127,7 @@ export class Relays extends DurableObject<RelaysEnv> {
       if (!message) socket.close(1008, "message_malformed");
       else if (message.type === "hello") await this.#greet(socket, message);
       else if (!attachmentOf(socket).greeted) socket.close(1008, "hello_expected");
-      else await this.#report(socket, message);
+      else await this.#heed(socket, message);
     }
   }
 
@@ -137,6 +175,28 @@ export class Relays extends DurableObject<RelaysEnv> {
     reply(socket, { type: "welcome" });
   }
 
+  async #heed(socket: WebSocket, message: Exclude<RelayMessage, { type: "hello" }>): Promise<void> {
+    switch (message.type) {
+      case "batch":
+        await this.#report(socket, message);
+        break;
+      case "inbounds":
+        await this.#setInbounds(socket, message.inbounds);
+        break;
+      case "answer":
+        this.#orders.answered(socket, message.id, message.answer);
+        break;
+    }
+  }
+
+  async #setInbounds(socket: WebSocket, inbounds: string[]): Promise<void> {
+    const attachment = attachmentOf(socket);
+    const { name, since, version } = attachment;
+    const kept = inbounds.slice(0, ATTACHED_INBOUNDS_MAX);
+    socket.serializeAttachment({ ...attachment, inbounds: kept } satisfies Attachment);
+    await this.#stats().setLink({ name, connected: true, since, version, inbounds });
+  }
+
   async #report(socket: WebSocket, message: Extract<RelayMessage, { type: "batch" }>): Promise<void> {
     const { name } = attachmentOf(socket);
     const source = sourceOf(name, message.batch.source);
@@ -151,6 +211,7 @@ export class Relays extends DurableObject<RelaysEnv> {
 
   /** Reports a link as down unless a newer one of the same relay is up. */
   async #gone(socket: WebSocket): Promise<void> {
+    this.#orders.lost(socket);
     const { name, greeted, version, inbounds } = attachmentOf(socket);
     if (!greeted || this.#open(name).some((other) => other !== socket)) return;
     await this.#stats().setLink({ name, connected: false, since: Date.now(), version, inbounds });

@@ -1,30 +1,29 @@
-// The isolate's meter: the ledger of everything this isolate moves, and the loop that reports it to the stats object.
-// The runtime gives an isolate no background: the loop lives in the context of some request, by waitUntil, and moves on
-// to a newer one when that context ages or dies. No context may await another's I/O, so each round stands alone.
+// The isolate's meter: the ledger of everything this isolate moves, reported to the stats object once a second.
 
+import type { ErrorCode } from "../../shared/errors.ts";
+import type { News } from "../../shared/flow/batch.ts";
 import type { CloseReason, Flow, FlowInit, FlowKind } from "../../shared/flow/flow.ts";
 import { Ledger } from "../../shared/flow/ledger.ts";
+import { hasTerms, type QuotaNews } from "../../shared/flow/quota.ts";
 import { FLOW_LIMITS, METER_LIMITS } from "../../shared/limits.ts";
+import { holdsLeases, tendLeases } from "../access/places.ts";
+import { type QuotaWatch, quotaWatch } from "../access/quota-watch.ts";
+import { termsOf } from "../access/service.ts";
+import { BackgroundLoop, type BackgroundWork } from "../background.ts";
 import type { Env } from "../env.ts";
 
-/** The loop of one context; a newer one replaces it. */
-interface Loop {
-  readonly ctx: ExecutionContext;
-  readonly startedAt: number;
-  /** When it is expected to have moved on; later than that its context is taken for dead. */
-  dueAt: number;
-  /** Its client has left: one more flush, then it ends. */
-  leaving: boolean;
-}
-
-export class Meter {
+export class Meter implements BackgroundWork {
+  readonly intervalMs = FLOW_LIMITS.FLUSH_INTERVAL_MS;
+  readonly deadlineMs = METER_LIMITS.FLUSH_DEADLINE_MS;
   readonly #ledger: Ledger;
-  #loop: Loop | undefined;
-  #flushedAt = 0;
-  #failures = 0;
+  readonly #loop: BackgroundLoop;
 
-  constructor(ledger: Ledger) {
+  readonly #quotas: QuotaWatch;
+
+  constructor(ledger: Ledger, quotas: QuotaWatch = quotaWatch()) {
     this.#ledger = ledger;
+    this.#quotas = quotas;
+    this.#loop = new BackgroundLoop(this);
   }
 
   /** Begins a flow; call `touch` with it. */
@@ -32,14 +31,14 @@ export class Meter {
     return this.#ledger.open(init);
   }
 
-  /** Ends a flow; only the first reason counts. */
-  close(flow: Flow, reason: CloseReason): void {
-    this.#ledger.close(flow, reason, Date.now());
+  /** Ends a flow; only the first reason counts. `code` says why it was refused. */
+  close(flow: Flow, reason: CloseReason, code?: ErrorCode): void {
+    this.#ledger.close(flow, reason, Date.now(), code);
   }
 
-  /** Counts a request that was refused before it became a flow; call `touch` with it. */
-  refuse(service: string, kind: FlowKind): void {
-    this.#ledger.refuse(service, kind);
+  /** Counts a request that was refused, by its error code, before it became a flow; call `touch` with it. */
+  refuse(service: string, kind: FlowKind, code: ErrorCode): void {
+    this.#ledger.refuse(service, kind, code);
   }
 
   /** Counts whether a reply came from a cache. */
@@ -52,54 +51,49 @@ export class Meter {
    * an open flow that moves nothing needs it every 10 s, or the stats object takes the isolate for gone.
    */
   touch(env: Env, ctx: ExecutionContext): void {
-    const now = Date.now();
-    const loop = this.#loop;
-    if (loop && now <= loop.dueAt && now - loop.startedAt < METER_LIMITS.HANDOVER_MS) return;
-    const next: Loop = { ctx, startedAt: now, dueAt: 0, leaving: false };
-    this.#loop = next;
-    // A loop taken over keeps its rhythm; one that begins lets a second's worth come together first.
-    const sinceFlush = loop ? now - this.#flushedAt : 0;
-    ctx.waitUntil(this.#run(next, env, Math.max(0, this.#intervalMs() - sinceFlush)));
+    this.#loop.touch(env, ctx);
   }
 
-  /**
-   * The client of this context has left. If the loop runs in it, it flushes once more and ends: it would keep the context
-   * alive, and with it the fetch that nobody waits for. Whoever still moves bytes takes over by `touch`.
-   */
-  release(ctx: ExecutionContext): void {
-    if (this.#loop?.ctx === ctx) this.#loop.leaving = true;
+  /** True while something is unreported, or a lease is held. */
+  get pending(): boolean {
+    return this.#ledger.unreported || holdsLeases();
   }
 
-  async #run(loop: Loop, env: Env, firstPause: number): Promise<void> {
-    for (let pause = firstPause; this.#loop === loop; pause = this.#intervalMs()) {
-      loop.dueAt = Date.now() + pause + METER_LIMITS.OVERDUE_MS;
-      await scheduler.wait(pause);
-      if (this.#loop !== loop) return;
-      loop.dueAt = Date.now() + METER_LIMITS.FLUSH_DEADLINE_MS;
-      await this.#flush(env);
-      if (this.#loop !== loop) return;
-      const aged = Date.now() - loop.startedAt >= METER_LIMITS.CONTEXT_MS;
-      if (loop.leaving || aged || !this.#ledger.unreported) this.#loop = undefined;
-    }
+  /** Sends what was counted, and sees to the leases of the hosts that bytes and requests belong to. */
+  async round(env: Env): Promise<boolean> {
+    const [sent] = await Promise.all([this.#report(env), tendLeases(env)]);
+    return sent;
   }
 
   /** Sends one batch. A failed one stays with the ledger, which offers it again under the same number. */
-  async #flush(env: Env): Promise<void> {
-    this.#flushedAt = Date.now();
-    const batch = this.#ledger.seal(this.#flushedAt);
-    if (!batch) return;
+  async #report(env: Env): Promise<boolean> {
+    const now = Date.now();
+    const batch = this.#ledger.seal(now);
+    if (!batch && this.#ledger.active === 0) return true;
+    const stats = env.STATS.getByName("root");
+    const { seen } = this.#quotas;
     try {
-      const reply = await env.STATS.getByName("root").ingest(batch);
-      this.#ledger.acknowledge(reply.ack);
-      this.#failures = 0;
+      // Silent flows have nothing to report, and can be over or be closed all the same.
+      const news = batch ? await stats.ingest(batch, seen) : await stats.news(this.#ledger.source, seen);
+      if (batch) this.#ledger.acknowledge(batch.seq);
+      this.#heed(news, now);
     } catch {
-      this.#failures++;
+      return false;
     }
+    if (!this.#quotas.empty) this.#cutOver(Date.now());
+    return true;
   }
 
-  /** The usual interval; after failures twice as long each time, so as not to pile onto an overloaded object. */
-  #intervalMs(): number {
-    return Math.min(FLOW_LIMITS.FLUSH_INTERVAL_MS * 2 ** this.#failures, METER_LIMITS.RETRY_MAX_MS);
+  #heed({ quotas, cut }: News, now: number): void {
+    this.#quotas.learn(quotas as QuotaNews | undefined, now);
+    for (const id of cut ?? []) this.#ledger.cutById(id);
+  }
+
+  /** What is open of a host that is over its quota is broken off by whoever moves its bytes. */
+  #cutOver(now: number): void {
+    this.#ledger.cut(
+      ({ service, kind }) => hasTerms(kind) && this.#quotas.overUntil(service, now) !== undefined,
+    );
   }
 }
 
@@ -107,6 +101,6 @@ let isolate: Meter | undefined;
 
 /** The one meter of this isolate; made within a request, because random ids are refused at start-up. */
 export function isolateMeter(): Meter {
-  isolate ??= new Meter(new Ledger({ source: crypto.randomUUID(), origin: "edge", name: "edge" }));
+  isolate ??= new Meter(new Ledger({ source: crypto.randomUUID(), origin: "edge", name: "edge" }, termsOf));
   return isolate;
 }

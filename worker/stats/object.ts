@@ -4,9 +4,11 @@
 import { DurableObject } from "cloudflare:workers";
 import { ERRORS } from "../../shared/errors.ts";
 import { Aggregate, type Change } from "../../shared/flow/aggregate.ts";
-import type { Batch, BatchReply } from "../../shared/flow/batch.ts";
+import type { Batch, BatchReply, News } from "../../shared/flow/batch.ts";
+import type { QuotaNews } from "../../shared/flow/quota.ts";
 import type { LinkSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 import { STATS_LIMITS } from "../../shared/limits.ts";
+import { Closings } from "./closings.ts";
 import { answerClose } from "./socket.ts";
 import { StatsStore } from "./store.ts";
 import { Viewers } from "./viewers.ts";
@@ -17,9 +19,20 @@ export function nextSnapshotAt(now: number): number {
   return now - ((now - settle) % interval) + interval;
 }
 
+/** What became of an order to close a connection; a relay's is for the relay to close. */
+export type ClosingOutcome =
+  | { readonly is: "closed" | "open" | "unknown" | "refused" }
+  | { readonly is: "relayed"; readonly relay: string };
+
 /** The binding that this object needs, as it needs it. */
 interface StatsEnv {
   readonly RELAYS: { getByName(name: string): { connected(): Promise<string[]> } };
+}
+
+/** The relay that a source belongs to: a relay's is NAME/ID, an isolate's has no slash. */
+function relayOf(source: string): string | undefined {
+  const slash = source.indexOf("/");
+  return slash < 0 ? undefined : source.slice(0, slash);
 }
 
 export class Stats extends DurableObject<StatsEnv> {
@@ -27,6 +40,7 @@ export class Stats extends DurableObject<StatsEnv> {
   readonly #aggregate: Aggregate;
   readonly #links: Map<string, LinkSnapshot>;
   readonly #viewers: Viewers;
+  readonly #closings = new Closings();
   #sweptAt: number;
 
   constructor(ctx: DurableObjectState, env: StatsEnv) {
@@ -42,8 +56,11 @@ export class Stats extends DurableObject<StatsEnv> {
     if ([...this.#links.values()].some((link) => link.connected)) ctx.waitUntil(this.#confirmLinks());
   }
 
-  /** Merges a batch once; the reply leaves only after it is durable. */
-  async ingest(batch: Batch): Promise<BatchReply> {
+  /**
+   * Merges a batch once; the reply leaves only after it is durable. An isolate names the list of used-up quotas that it
+   * knows by `seen`, 0 for none, and gets the newest one with the reply if that is another.
+   */
+  async ingest(batch: Batch, seen?: number): Promise<BatchReply> {
     const now = Date.now();
     const stored = this.#aggregate.knows(batch.source) ? undefined : this.#store.source(batch.source);
     const merged = this.#durably(() => {
@@ -53,7 +70,35 @@ export class Stats extends DurableObject<StatsEnv> {
     });
     if (merged) this.#viewers.announce(batch, now);
     this.#sweep(now);
-    return { ack: batch.seq };
+    this.#closings.heard(batch);
+    return { ack: batch.seq, ...this.#newsFor(batch.source, seen, now) };
+  }
+
+  /** What an isolate with nothing to report has to know: it asks while flows are open there. */
+  async news(source: string, seen: number): Promise<News> {
+    return this.#newsFor(source, seen, Date.now());
+  }
+
+  #newsFor(source: string, seen: number | undefined, now: number): News {
+    const quotas = seen === undefined ? undefined : this.#aggregate.quotaNews(seen, now);
+    const cut = this.#closings.of(source);
+    return { ...(quotas && { quotas }), ...(cut && { cut }) };
+  }
+
+  /** Closes a connection that is listed as open. An isolate's has ended when this resolves to "closed". */
+  async closeConnection(id: string): Promise<ClosingOutcome> {
+    const source = this.#aggregate.holderOf(id);
+    if (source === undefined) return { is: "unknown" };
+    const relay = relayOf(source);
+    if (relay !== undefined) return { is: "relayed", relay };
+    const closed = this.#closings.order(id, source);
+    if (closed === undefined) return { is: "refused" };
+    return { is: (await closed) ? "closed" : "open" };
+  }
+
+  /** The services that are over their quota; undefined when `seen` is the newest list. */
+  async quotaNews(seen: number): Promise<QuotaNews | undefined> {
+    return this.#aggregate.quotaNews(seen, Date.now());
   }
 
   async snapshot(): Promise<Snapshot> {

@@ -4,9 +4,10 @@
 import type { AggregateState, Change, SourceRow } from "../../shared/flow/aggregate.ts";
 import { COUNTER_NAMES, zeroCounters } from "../../shared/flow/counters.ts";
 import { FLOW_KINDS, type FlowKind } from "../../shared/flow/flow.ts";
+import type { QuotaRow } from "../../shared/flow/quota.ts";
 import type { LinkSnapshot } from "../../shared/flow/snapshot.ts";
 import type { ServiceCounters } from "../../shared/flow/totals.ts";
-import { STATS_LIMITS } from "../../shared/limits.ts";
+import { QUOTA_LIMITS, STATS_LIMITS } from "../../shared/limits.ts";
 
 const TABLES = `
 CREATE TABLE IF NOT EXISTS totals (
@@ -16,6 +17,11 @@ CREATE TABLE IF NOT EXISTS sources (
   source TEXT PRIMARY KEY, seq INTEGER NOT NULL, seen_at INTEGER NOT NULL, live INTEGER NOT NULL,
   open INTEGER NOT NULL, lost INTEGER NOT NULL, unfolded TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refusals (
+  kind TEXT NOT NULL, service TEXT NOT NULL, code TEXT NOT NULL, times INTEGER NOT NULL,
+  PRIMARY KEY (kind, service, code)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quotas (service TEXT PRIMARY KEY, start INTEGER NOT NULL, quota TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS links (name TEXT PRIMARY KEY, link TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 `;
@@ -24,6 +30,10 @@ const FOLD = `
 INSERT INTO totals (kind, service, ${COUNTER_NAMES.join(", ")})
 VALUES (?, ?, ${COUNTER_NAMES.map(() => "?").join(", ")})
 ON CONFLICT DO UPDATE SET ${COUNTER_NAMES.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`;
+
+const FOLD_REFUSAL = `
+INSERT INTO refusals (kind, service, code, times) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET times = times + excluded.times`;
 
 type StoredSource = Record<"seq" | "seen_at" | "open" | "lost", number> & {
   source: string;
@@ -82,8 +92,9 @@ export class StatsStore {
     return {
       since: meta.get("since") ?? now,
       lost_sources: meta.get("lost_sources") ?? 0,
-      totals: totals.filter((row) => isKind(row.kind)),
+      totals: this.#withRefusals(totals.filter((row) => isKind(row.kind))),
       sources: sources.map(toSourceRow),
+      quotas: this.#loadQuotas(now),
     };
   }
 
@@ -100,8 +111,16 @@ export class StatsStore {
 
   /** Stores a merged batch; durable before anything is sent, because the runtime holds output back until then. */
   merged(change: Change, live: boolean): void {
-    if (change.fold) this.#storage.transactionSync(() => this.#fold(change.row, live));
-    else this.#put(change.row, JSON.stringify(change.row.unfolded), live);
+    const { row, fold, quotas } = change;
+    if (!fold && quotas.length === 0) {
+      this.#put(row, JSON.stringify(row.unfolded), live);
+      return;
+    }
+    this.#storage.transactionSync(() => {
+      if (fold) this.#fold(row, live);
+      else this.#put(row, JSON.stringify(row.unfolded), live);
+      for (const quota of quotas) this.#putQuota(quota);
+    });
   }
 
   /** Stores that sources were forgotten; the longest silent rows past the bound go. */
@@ -130,10 +149,47 @@ export class StatsStore {
     this.#storage.sql.exec("INSERT OR REPLACE INTO links VALUES (?, ?)", link.name, JSON.stringify(link));
   }
 
+  #withRefusals(totals: StoredTotal[]): ServiceCounters[] {
+    const rows = this.#storage.sql
+      .exec<{ kind: string; service: string; code: string; times: number }>("SELECT * FROM refusals")
+      .toArray();
+    const byService = Map.groupBy(rows, ({ kind, service }) => `${kind} ${service}`);
+    return totals.map((total) => {
+      const found = byService.get(`${total.kind} ${total.service}`) ?? [];
+      return { ...total, refused: Object.fromEntries(found.map(({ code, times }) => [code, times])) };
+    });
+  }
+
+  /** Those that may still count; the others are dropped for good. */
+  #loadQuotas(now: number): QuotaRow[] {
+    const { sql } = this.#storage;
+    sql.exec("DELETE FROM quotas WHERE start < ?", now - QUOTA_LIMITS.ROW_MAX_AGE_MS);
+    const rows = sql
+      .exec<{ quota: string }>(
+        "SELECT quota FROM quotas ORDER BY start DESC LIMIT ?",
+        QUOTA_LIMITS.SERVICES_MAX,
+      )
+      .toArray();
+    return rows.map(({ quota }) => JSON.parse(quota) as QuotaRow);
+  }
+
+  #putQuota(quota: QuotaRow): void {
+    const { service, start } = quota;
+    this.#storage.sql.exec(
+      "INSERT OR REPLACE INTO quotas VALUES (?, ?, ?)",
+      service,
+      start,
+      JSON.stringify(quota),
+    );
+  }
+
   #fold(row: SourceRow, live: boolean): void {
     for (const counters of row.unfolded) {
       const values = COUNTER_NAMES.map((name) => counters[name]);
-      this.#storage.sql.exec(FOLD, counters.kind, counters.service, ...values);
+      const { kind, service, refused = {} } = counters;
+      this.#storage.sql.exec(FOLD, kind, service, ...values);
+      for (const [code, times] of Object.entries(refused))
+        this.#storage.sql.exec(FOLD_REFUSAL, kind, service, code, times);
     }
     this.#put(row, "[]", live);
   }

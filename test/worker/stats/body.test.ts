@@ -15,17 +15,15 @@ interface Metered {
   readonly flow: Flow;
   readonly ends: CloseReason[];
   readonly settled: () => Promise<void>;
-  /** What the runtime does to the request's signal when the client has gone. */
+  /** What the runtime does to the request's signal when the client has gone, and the watch when it notices. */
   readonly clientLeaves: () => void;
+  /** A round of the watch. */
+  readonly look: (now: number) => void;
 }
 
 const KIB = 1024;
 
-function metered(
-  source: Body | Uint8Array,
-  length: number | undefined,
-  direction: "up" | "down" = "down",
-): Metered {
+function metered(source: Body | Uint8Array, length: number | undefined, idleMs = 60_000): Metered {
   const ctx = createExecutionContext();
   const meter = new Meter(new Ledger({ source: "iso", origin: "edge", name: "edge" }));
   vi.spyOn(meter, "touch").mockImplementation(() => undefined);
@@ -37,9 +35,18 @@ function metered(
     ends.push(reason);
     meter.close(flow, reason);
   };
-  const body = meterBody(source, { length, flow, direction, x, onEnd }) as Body;
-  const settled = () => waitOnExecutionContext(ctx);
-  return { body, flow, ends, settled, clientLeaves: () => client.abort() };
+  const { body, mover } = meterBody(source, { length, flow, x, idleMs, onEnd });
+  return {
+    body: body as Body,
+    flow,
+    ends,
+    settled: () => waitOnExecutionContext(ctx),
+    clientLeaves() {
+      client.abort();
+      mover?.leave();
+    },
+    look: (now) => mover?.check(now, 0),
+  };
 }
 
 interface Origin {
@@ -135,13 +142,6 @@ describe("meterBody", () => {
     expect(flow.down).toBeLessThan(1024 * KIB);
   });
 
-  it("counts uploads as up", async () => {
-    const { body, flow, settled } = metered((await origin(5_000, 5_000)).body, 5_000, "up");
-    await bytesOf(body);
-    await settled();
-    expect([flow.up, flow.down]).toEqual([5_000, 0]);
-  });
-
   it("counts a long transfer while it lasts", async () => {
     const source = await origin(30_000, undefined, { end: "hang" });
     const { body, flow } = metered(source.body, undefined);
@@ -177,17 +177,6 @@ describe("meterBody", () => {
       expect(ends).toEqual(["failed"]);
     });
 
-    it("says aborted for an upload whose client breaks off", async () => {
-      const source = await origin(20_000, length, { end: "break" });
-      const { body, ends, settled, clientLeaves } = metered(source.body, length, "up");
-      const reader = body.getReader();
-      await reader.read();
-      clientLeaves();
-      await expect(drain(reader)).rejects.toThrow();
-      await settled();
-      expect(ends).toEqual(["aborted"]);
-    });
-
     it("cancels the upstream when the client leaves, and says aborted", async () => {
       const source = await origin(length ?? 4 * KIB * KIB, length);
       const { body, flow, ends, settled, clientLeaves } = metered(source.body, length);
@@ -209,6 +198,37 @@ describe("meterBody", () => {
       await settled();
       expect(ends).toEqual(["aborted"]);
     });
+
+    it("breaks the reader's body when the upstream is silent for too long, and says failed", async () => {
+      const source = await origin(1_000, length, { end: "hang" });
+      const { body, flow, ends, settled, look } = metered(source.body, length, 5_000);
+      const reader = body.getReader();
+      await reader.read();
+      const left = reader.read();
+      left.catch(() => undefined);
+      // The bytes of a body that the runtime copies get their time, too: at most 1 MiB at 8 KiB/s.
+      await scheduler.wait(10);
+      for (const now of [1_000, 5_900]) look(now);
+      await scheduler.wait(10);
+      expect(ends).toEqual([]);
+      look(200_000);
+      await expect(left).rejects.toThrow();
+      await settled();
+      expect(ends).toEqual(["failed"]);
+      expect(flow.down).toBeLessThan(2_000);
+    });
+  });
+
+  it("does not take a reader that pauses for a silent upstream", async () => {
+    const source = await origin(4 * KIB * KIB, undefined);
+    const { body, ends, settled, look } = metered(source.body, undefined, 1_000);
+    const reader = body.getReader();
+    await reader.read();
+    await scheduler.wait(20);
+    for (const now of [1_000, 100_000, 200_000]) look(now);
+    await drain(reader);
+    await settled();
+    expect(ends).toEqual(["done"]);
   });
 
   it("breaks the reader's body when the upstream ends before its announced length", async () => {

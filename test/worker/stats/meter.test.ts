@@ -1,11 +1,15 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Batch } from "../../../shared/flow/batch.ts";
+import type { Batch, BatchReply } from "../../../shared/flow/batch.ts";
 import { Ledger } from "../../../shared/flow/ledger.ts";
-import { FLOW_LIMITS, METER_LIMITS } from "../../../shared/limits.ts";
+import type { QuotaNews } from "../../../shared/flow/quota.ts";
+import { BACKGROUND_LIMITS, FLOW_LIMITS } from "../../../shared/limits.ts";
+import { QuotaWatch } from "../../../worker/access/quota-watch.ts";
+import { serviceOf, setTerms, termsOf } from "../../../worker/access/service.ts";
 import type { Env } from "../../../worker/env.ts";
 import { isolateMeter, Meter } from "../../../worker/stats/meter.ts";
 import { flowInit } from "../../shared/flow/batches.ts";
+import { hostOf } from "../access/support.ts";
 
 /** A stats object that notes batches, and fails while told to. */
 class FakeStats {
@@ -13,10 +17,12 @@ class FakeStats {
   failing = false;
   readonly env = { STATS: { getByName: () => this } } as unknown as Env;
 
-  async ingest(batch: Batch): Promise<{ ack: number }> {
+  news: QuotaNews | undefined;
+
+  async ingest(batch: Batch): Promise<BatchReply> {
     this.batches.push(structuredClone(batch));
     if (this.failing) throw new Error("object unreachable");
-    return { ack: batch.seq };
+    return { ack: batch.seq, ...(this.news && { quotas: this.news }) };
   }
 }
 
@@ -82,7 +88,7 @@ describe("Meter.touch", () => {
     const dead = contextOf();
     serve(dead.ctx, 1);
     vi.clearAllTimers();
-    await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS + METER_LIMITS.OVERDUE_MS + 1);
+    await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS + BACKGROUND_LIMITS.OVERDUE_MS + 1);
     const { ctx, armed } = contextOf();
     serve(ctx, 2);
     expect(armed()).toBe(1);
@@ -94,7 +100,7 @@ describe("Meter.touch", () => {
     const old = contextOf();
     const long = meter.open(flowInit({ kind: "ws" }));
     meter.touch(stats.env, old.ctx);
-    await vi.advanceTimersByTimeAsync(METER_LIMITS.HANDOVER_MS);
+    await vi.advanceTimersByTimeAsync(BACKGROUND_LIMITS.HANDOVER_MS);
     const { ctx, armed } = contextOf();
     meter.touch(stats.env, ctx);
     expect(armed()).toBe(1);
@@ -109,7 +115,7 @@ describe("Meter.touch", () => {
     const { ctx } = contextOf();
     meter.open(flowInit({ kind: "ws" }));
     meter.touch(stats.env, ctx);
-    await vi.advanceTimersByTimeAsync(METER_LIMITS.CONTEXT_MS + FLOW_LIMITS.FLUSH_INTERVAL_MS);
+    await vi.advanceTimersByTimeAsync(BACKGROUND_LIMITS.CONTEXT_MS + FLOW_LIMITS.FLUSH_INTERVAL_MS);
     await waitOnExecutionContext(ctx);
   });
 
@@ -124,6 +130,31 @@ describe("Meter.touch", () => {
     await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS);
     expect(stats.batches.map((batch) => batch.seq)).toEqual([1, 1]);
     expect(stats.batches[1]).toEqual(stats.batches[0]);
+    await waitOnExecutionContext(ctx);
+  });
+});
+
+describe("Meter and quotas", () => {
+  it("learns who is over with a report, and has what is open there broken off", async () => {
+    const host = hostOf({ quota: "1MB/day" });
+    const service = serviceOf(host);
+    setTerms(host, 1);
+    const quotas = new QuotaWatch();
+    const meter = new Meter(new Ledger({ source: "iso", origin: "edge", name: "edge" }, termsOf), quotas);
+    const { ctx } = contextOf();
+    const [long, other] = [meter.open(flowInit({ service })), meter.open(flowInit())];
+    long.down = 2e6;
+    meter.touch(stats.env, ctx);
+    stats.news = { version: 2, over: [{ service, limit: 1e6, period: "day", epoch: 1, until: Date.now() + 60_000 }] };
+    await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS);
+    expect(stats.batches[0]?.services[0]).toMatchObject({
+      down: 2e6,
+      terms: { epoch: 1, quota: { limit: 1e6, period: "day" } },
+    });
+    expect([long.cut, other.cut]).toEqual(["quota", undefined]);
+    expect(quotas.overUntil(service, Date.now())).toBeGreaterThan(Date.now());
+    for (const flow of [long, other]) meter.close(flow, "closed");
+    await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS);
     await waitOnExecutionContext(ctx);
   });
 });
