@@ -4,6 +4,7 @@
 import type { Logger } from "pino";
 import type { ErrorCode } from "../shared/errors.ts";
 import type { CloseReason, FlowKind } from "../shared/flow/flow.ts";
+import type { SignatureFault } from "../shared/ingress/signature.ts";
 
 /** Who is on the other end of an inbound's connection. */
 export interface Peer {
@@ -49,6 +50,8 @@ export type RelayEvent =
   | (Attempt & { readonly type: "dial_failed"; readonly code: ErrorCode; readonly why: string })
   | (Peer & { readonly type: "handshake_failed"; readonly why: string })
   | (Peer & { readonly type: "connections_full" })
+  | (Peer & { readonly type: "source_refused"; readonly why: string })
+  | (Peer & { readonly type: "signature_refused"; readonly why: SignatureFault | "replayed" })
   | { readonly type: "drain_expired"; readonly connections: number };
 
 export type EmitEvent = (event: RelayEvent) => void;
@@ -66,6 +69,8 @@ const LEVELS: Readonly<Record<RelayEvent["type"], Level>> = {
   dial_failed: "info",
   handshake_failed: "debug",
   connections_full: "warn",
+  source_refused: "info",
+  signature_refused: "warn",
   drain_expired: "warn",
 };
 

@@ -10,11 +10,11 @@ import { RELAY_LIMITS } from "../shared/limits.ts";
 import { isLoopbackAuthority } from "../shared/net/loopback.ts";
 import { type EmitEvent, logEvents } from "./events.ts";
 import { Connections } from "./inbound/connections.ts";
-import type { Inbound, ListenAt } from "./inbound/inbound.ts";
-import { createInbound } from "./inbound/registry.ts";
-import { DirectOutbound } from "./outbound/direct.ts";
-import type { Outbound } from "./outbound/outbound.ts";
-import { refusalFor } from "./outbound/policy.ts";
+import type { Inbound, InboundDeps } from "./inbound/inbound.ts";
+import { createInbounds } from "./inbound/registry.ts";
+import type { Outbound, Refusal } from "./outbound/outbound.ts";
+import { ownListenerRefusal, refusalFor } from "./outbound/policy.ts";
+import { Router } from "./outbound/router.ts";
 import { Users } from "./users.ts";
 
 export interface RelayDeps {
@@ -26,6 +26,7 @@ export interface RelayParts {
   readonly outbound?: Outbound;
   readonly emit?: EmitEvent;
   readonly handshakeTimeoutMs?: number;
+  readonly bindTimeoutMs?: number;
   readonly connectionsMax?: number;
 }
 
@@ -33,6 +34,8 @@ interface InboundAddress {
   readonly kind: string;
   readonly address: string;
   readonly port: number;
+  /** What moves it: `relay.inbounds[0].listen`. */
+  readonly setting: string;
 }
 
 export interface Relay {
@@ -55,6 +58,7 @@ class RelayProcess implements Relay {
   readonly #emit: EmitEvent;
   readonly #connections: Connections;
   readonly #inbounds: readonly Inbound[];
+  readonly #settings = new Map<Inbound, string>();
   #started: Inbound[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -64,27 +68,46 @@ class RelayProcess implements Relay {
     this.ledger = new Ledger({ source: randomUUID(), origin: "relay", name: config.name });
     this.#connections = new Connections(parts.connectionsMax ?? RELAY_LIMITS.CONNECTIONS_MAX);
     const users = new Users(config.users);
-    const outbound = parts.outbound ?? new DirectOutbound();
-    const handshakeTimeoutMs = parts.handshakeTimeoutMs ?? RELAY_LIMITS.HANDSHAKE_TIMEOUT_MS;
-    this.#inbounds = config.inbounds.map((inbound, index) => {
-      const at = listenAt(inbound, index);
-      const deps = {
-        service: `${config.name}/${inbound.kind}`,
-        auth: inbound.auth,
-        users,
-        outbound,
-        refusal: refusalFor(isLoopbackAuthority(inbound.listen), () => this.#started),
-        ledger: this.ledger,
-        emit: this.#emit,
-        idleTimeoutMs: config.idle_timeout,
-        handshakeTimeoutMs,
+    const router = new Router(config, { serverRefusal: ownListenerRefusal(() => this.#started) });
+    const shared = {
+      users,
+      ledger: this.ledger,
+      emit: this.#emit,
+      idleTimeoutMs: config.idle_timeout,
+      handshakeTimeoutMs: parts.handshakeTimeoutMs ?? RELAY_LIMITS.HANDSHAKE_TIMEOUT_MS,
+      bindTimeoutMs: parts.bindTimeoutMs ?? RELAY_LIMITS.BIND_TIMEOUT_MS,
+    };
+    this.#inbounds = config.inbounds.flatMap((inbound, index) => {
+      const deps: InboundDeps = {
+        ...shared,
+        service: `${config.name}/${inbound.name ?? inbound.kind}`,
+        auth: "auth" in inbound ? inbound.auth : "none",
+        outbound: parts.outbound ?? router.forInbound([inbound.name ?? inbound.kind, inbound.kind]),
+        refusal: this.#refusalFor(inbound),
       };
-      return createInbound(inbound.kind, at, deps, this.#connections);
+      const setting = `relay.inbounds[${index}].listen`;
+      const made = createInbounds(inbound, { deps, connections: this.#connections, setting });
+      for (const listener of made) this.#settings.set(listener, setting);
+      return made;
     });
   }
 
+  /**
+   * Clients of a proxy reach what its policy lets them reach. A forward's target is trusted, unless it is a forward of the same
+   * kind: a ring of them would dial itself until every descriptor is used up.
+   */
+  #refusalFor({ kind, listen }: InboundConfig): Refusal {
+    if (kind === "tcp" || kind === "udp") {
+      return ownListenerRefusal(() => this.#started.filter((inbound) => inbound.kind === kind));
+    }
+    return refusalFor(isLoopbackAuthority(listen), () => this.#started);
+  }
+
   get inbounds(): readonly InboundAddress[] {
-    return this.#inbounds.map(({ kind, address, port }) => ({ kind, address, port }));
+    return this.#inbounds.map((inbound) => {
+      const { kind, address, port } = inbound;
+      return { kind, address, port, setting: this.#settings.get(inbound) ?? "" };
+    });
   }
 
   async start(): Promise<void> {
@@ -119,10 +142,4 @@ class RelayProcess implements Relay {
     }
     for (const inbound of this.#started.toReversed()) await inbound.close();
   }
-}
-
-function listenAt({ listen }: InboundConfig, index: number): ListenAt {
-  const colon = listen.lastIndexOf(":");
-  const host = listen.slice(0, colon).replace(/^\[|\]$/g, "");
-  return { host, port: Number(listen.slice(colon + 1)), setting: `relay.inbounds[${index}].listen` };
 }

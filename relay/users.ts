@@ -4,7 +4,7 @@
 import type { UserConfig } from "../shared/config/schema.ts";
 import { CausewayError } from "../shared/errors.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
-import { formatIp, parseIp } from "../shared/net/address.ts";
+import { clientNetwork } from "../shared/net/client-network.ts";
 import { verifyPassword } from "./password.ts";
 
 /** Failed sign-ins of one address. */
@@ -21,7 +21,7 @@ export interface UsersOptions {
 }
 
 export class Users {
-  readonly #passwords: ReadonlyMap<string, string>;
+  #passwords: ReadonlyMap<string, string> = new Map();
   readonly #failures = new Map<string, Failures>();
   readonly #options: UsersOptions;
 
@@ -29,8 +29,13 @@ export class Users {
     users: readonly UserConfig[],
     options: UsersOptions = { now: () => performance.now(), verify: verifyPassword },
   ) {
-    this.#passwords = new Map(users.map(({ name, password }) => [name, password]));
+    this.replace(users);
     this.#options = options;
+  }
+
+  /** Takes over a new list; who is signed in stays so. */
+  replace(users: readonly UserConfig[]): void {
+    this.#passwords = new Map(users.map(({ name, password }) => [name, password]));
   }
 
   /**
@@ -40,7 +45,7 @@ export class Users {
    */
   async signIn(name: string, password: string, client: string): Promise<void> {
     const { now, verify } = this.#options;
-    const network = networkOf(client);
+    const network = clientNetwork(client);
     if ((this.#failures.get(network)?.blockedUntil ?? 0) > now()) throw new CausewayError("sign_in_refused");
     const stored = this.#passwords.get(name);
     // An unknown name costs what a wrong password costs, or the time would tell which names exist.
@@ -66,10 +71,4 @@ export class Users {
     const [oldest] = this.#failures.keys();
     if (oldest !== undefined) this.#failures.delete(oldest);
   }
-}
-
-/** What one party controls: an IPv4 address, or the /64 that an IPv6 customer gets (RFC 6177). */
-function networkOf(client: string): string {
-  const ip = parseIp(client);
-  return ip?.length === 16 ? formatIp(ip.fill(0, 8)) : client;
 }

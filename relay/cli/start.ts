@@ -10,7 +10,7 @@ import { createLoginCode, loginLink } from "../serve/control-api.ts";
 import { DEFAULT_PORTS } from "../serve/follow-ports.ts";
 import { type Local, startLocal } from "../serve/local.ts";
 import { localEnvironment } from "../serve/local-env.ts";
-import { type Listener, startSummary } from "../serve/summary.ts";
+import { type Listener, SOCKS_KINDS, startSummary } from "../serve/summary.ts";
 import { readVersion } from "../version.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { createLog, isLogged, type LogLevel, logLevelOption, parseLogLevel } from "./log.ts";
@@ -101,7 +101,9 @@ async function summarise(local: Local, config: Config, stateDir: string): Promis
     edgeUrl: edge.url,
     demoUrl: demo?.url,
     listeners: listeners(local),
-    proxy: relay?.inbounds.map(({ address, port }) => formatAuthority(address, port))[0],
+    proxy: relay?.inbounds
+      .filter(({ kind }) => SOCKS_KINDS.includes(kind))
+      .map(({ address, port }) => formatAuthority(address, port))[0],
     loginLink: loginLink(edge.url, await createLoginCode(edge.url, adminToken)),
     stateDir,
   });
@@ -110,16 +112,23 @@ async function summarise(local: Local, config: Config, stateDir: string): Promis
 function listeners({ edge, demo, relay }: Local): Listener[] {
   return [
     { what: "edge: dashboard, hosts, channels", address: edge.url, setting: "--edge-port" },
-    ...(relay?.inbounds ?? []).map(({ kind, address, port }, index) => ({
+    ...(relay?.inbounds ?? []).map(({ kind, address, port, setting }) => ({
       what: `relay: ${INBOUNDS[kind] ?? kind}`,
       address: formatAuthority(address, port),
-      setting: `relay.inbounds[${index}].listen`,
+      setting,
     })),
     ...(demo === undefined ? [] : [{ what: "demo origin", address: demo.url, setting: "--demo-port" }]),
   ];
 }
 
-const INBOUNDS: Readonly<Record<string, string>> = { mixed: "SOCKS5 and HTTP proxy" };
+const INBOUNDS: Readonly<Record<string, string>> = {
+  mixed: "SOCKS and HTTP proxy",
+  socks: "SOCKS proxy",
+  http: "HTTP proxy",
+  tcp: "TCP forward",
+  udp: "UDP forward",
+  ingress: "ingress for the edge",
+};
 
 /** What the edge logs counts as the same levels as the relay's: only what is asked for is printed. */
 function printEdgeLog(level: string, message: string, wanted: LogLevel, io: CommandIo): void {

@@ -10,17 +10,30 @@ export interface Place {
   readonly signal: AbortSignal;
   /** True once the connection has moved into a pipe, whose end then frees the place instead of the socket's. */
   carried: boolean;
+  /** Ends the connection, as at shutdown; it leaves by itself. */
+  end(): void;
   /** Frees the place; again changes nothing. */
   leave(): void;
 }
 
+/** Why a place's signal aborts; one for all, because an error of its own for each connection costs a stack trace. */
+const OVER = new Error("The connection is over");
+
 export class Connections {
   readonly #max: number;
+  readonly #whole: Connections | undefined;
   readonly #open = new Set<AbortController>();
   readonly #waiting: (() => void)[] = [];
 
-  constructor(max: number) {
+  /** `whole`: these are a part of them, and count there, too. */
+  constructor(max: number, whole?: Connections) {
     this.#max = max;
+    this.#whole = whole;
+  }
+
+  /** Those of one inbound: under the cap of all, ended apart. */
+  part(): Connections {
+    return new Connections(this.#max, this);
   }
 
   get size(): number {
@@ -29,18 +42,26 @@ export class Connections {
 
   /** A place, or undefined at the cap. */
   enter(): Place | undefined {
-    if (this.#open.size >= this.#max) return undefined;
+    if ((this.#whole ?? this).size >= this.#max) return undefined;
     const controller = new AbortController();
     this.#open.add(controller);
+    this.#whole?.#open.add(controller);
     return {
       signal: controller.signal,
       carried: false,
+      end: () => controller.abort(OVER),
       leave: () => {
-        if (!this.#open.delete(controller)) return;
-        controller.abort();
-        if (this.#open.size === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+        if (!this.#open.has(controller)) return;
+        this.#remove(controller);
+        this.#whole?.#remove(controller);
+        controller.abort(OVER);
       },
     };
+  }
+
+  #remove(controller: AbortController): void {
+    this.#open.delete(controller);
+    if (this.#open.size === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   /** Resolves once no connection is open. */
@@ -50,7 +71,7 @@ export class Connections {
 
   /** Ends all connections; each leaves by itself. */
   abort(): void {
-    for (const controller of this.#open) controller.abort();
+    for (const controller of this.#open) controller.abort(OVER);
   }
 }
 

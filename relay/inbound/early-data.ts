@@ -3,14 +3,21 @@
 import type { Socket } from "node:net";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 
+export interface EarlyDataOptions {
+  /** What the end of a client means that has sent nothing yet: `leaving` wants no answer, `half_close` waits for one. */
+  readonly earlyEnd: "leaving" | "half_close";
+}
+
 export class EarlyData {
   readonly #socket: Socket;
+  readonly #earlyEnd: EarlyDataOptions["earlyEnd"];
   readonly #parts: Buffer[];
   #bytes: number;
 
   /** Reads `socket` until `take`; `first` came with the handshake. */
-  constructor(socket: Socket, first: Buffer) {
+  constructor(socket: Socket, first: Buffer, options: EarlyDataOptions = { earlyEnd: "leaving" }) {
     this.#socket = socket;
+    this.#earlyEnd = options.earlyEnd;
     this.#parts = [first];
     this.#bytes = first.length;
     socket.on("data", this.#onData);
@@ -34,6 +41,6 @@ export class EarlyData {
 
   /** An end behind data is a half-close, for the pipe to pass on. Who ends before saying anything wants no answer. */
   readonly #onEnd = (): void => {
-    if (this.#bytes === 0) this.#socket.destroy();
+    if (this.#bytes === 0 && this.#earlyEnd === "leaving") this.#socket.destroy();
   };
 }

@@ -17,6 +17,7 @@ const PROXY_STATUS: Partial<Readonly<Record<ErrorCode, string>>> = {
   upstream_invalid: "http_protocol_error",
   bad_request: "http_request_denied",
   proxy_full: "connection_limit_reached",
+  proxy_failed: "proxy_internal_error",
 };
 
 export interface ErrorAnswer {
@@ -40,9 +41,19 @@ export function errorAnswer(code: ErrorCode): ErrorAnswer {
 
 /** The same as it stands on the wire, announcing the close: for sockets that no parser serves any more. */
 export function rawErrorAnswer(code: ErrorCode): string {
-  const { status, headers, body } = errorAnswer(code);
+  return rawAnswer(errorAnswer(code));
+}
+
+/** An answer as it stands on the wire, announcing the close. */
+export function rawAnswer({ status, headers, body }: ErrorAnswer): string {
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
   for (let index = 0; index + 1 < headers.length; index += 2)
     lines.push(`${headers[index]}: ${headers[index + 1]}`);
   return `${lines.join("\r\n")}\r\nConnection: close\r\n\r\n${body}`;
+}
+
+/** The code for what Node's parser or its deadlines end a request with. */
+export function parserErrorCode(code: string | undefined): ErrorCode {
+  if (code === "HPE_HEADER_OVERFLOW") return "head_too_large";
+  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? "request_timeout" : "bad_request";
 }

@@ -1,9 +1,15 @@
 // Header fields of a proxied message as Node lists them, names and values in turn: order, case and repetitions stay. Pure.
 
+import type { IncomingMessage } from "node:http";
 import { HOP_BY_HOP, listedFields } from "../../shared/http/headers.ts";
 
-/** The fields without those of this hop (RFC 9110 section 7.6.1), without `drop`, and with this proxy added to Via. */
+/** What `endToEndFields` keeps, with this proxy added to Via. */
 export function forwardedFields(raw: readonly string[], drop: readonly string[]): string[] {
+  return [...endToEndFields(raw, drop), "Via", "1.1 causeway"];
+}
+
+/** The fields without those of this hop (RFC 9110 section 7.6.1) and without `drop`, names in lower case. */
+export function endToEndFields(raw: readonly string[], drop: readonly string[]): string[] {
   const hop = new Set([...HOP_BY_HOP, ...drop]);
   for (const [name, value] of pairs(raw)) {
     if (name.toLowerCase() !== "connection") continue;
@@ -13,8 +19,31 @@ export function forwardedFields(raw: readonly string[], drop: readonly string[])
   hop.delete("content-length");
   const kept: string[] = [];
   for (const [name, value] of pairs(raw)) if (!hop.has(name.toLowerCase())) kept.push(name, value);
-  kept.push("Via", "1.1 causeway");
   return kept;
+}
+
+/** Methods whose way Max-Forwards limits (RFC 9110 section 7.6.2). */
+const COUNTED_METHODS: readonly string[] = ["OPTIONS", "TRACE"];
+
+type Counted = Pick<IncomingMessage, "method" | "headers" | "rawHeaders">;
+
+/** Whether a request is for this proxy itself: it may go no further. */
+export function endsHere(req: Counted): boolean {
+  return forwardsLeft(req) === 0;
+}
+
+/** The fields with one forward less, where they are counted. */
+export function lessForwards(req: Counted): readonly string[] {
+  const left = forwardsLeft(req);
+  if (left === undefined) return req.rawHeaders;
+  return [...endToEndFields(req.rawHeaders, ["max-forwards"]), "Max-Forwards", String(left - 1)];
+}
+
+function forwardsLeft({ method = "", headers }: Counted): number | undefined {
+  const value = headers["max-forwards"];
+  return COUNTED_METHODS.includes(method) && typeof value === "string" && /^\d{1,9}$/.test(value)
+    ? Number(value)
+    : undefined;
 }
 
 function* pairs(raw: readonly string[]): Generator<readonly [name: string, value: string]> {

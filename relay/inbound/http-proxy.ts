@@ -6,9 +6,11 @@ import type { Socket } from "node:net";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 import { dismiss, dropBody, type Place } from "./connections.ts";
-import { errorAnswer, rawErrorAnswer } from "./http-error.ts";
-import { HttpForwarder } from "./http-forward.ts";
+import { errorAnswer, parserErrorCode, rawErrorAnswer } from "./http-error.ts";
+import { endsHere } from "./http-fields.ts";
+import { HttpForwarder, proxiedReplyFields, requestFieldsFor } from "./http-forward.ts";
 import { parseBasic, parseConnectTarget, parseForwardTarget } from "./http-target.ts";
+import { passUpgrade, refuse } from "./http-upgrade.ts";
 import type { SessionHost, TunnelAnswers } from "./session.ts";
 
 /** What is known of a socket that the HTTP server serves. */
@@ -44,10 +46,12 @@ export class HttpProxy {
       requestTimeout: 0,
       keepAliveTimeout: RELAY_LIMITS.KEEP_ALIVE_TIMEOUT_MS,
       noDelay: true,
+      shouldUpgradeCallback: asksForUpgrade,
     });
     this.server.timeout = host.deps.idleTimeoutMs;
     this.server.on("request", (req, res) => this.#onRequest(req, res));
     this.server.on("connect", (req, socket, head) => void this.#onConnect(req, socket as Socket, head));
+    this.server.on("upgrade", (req, socket, head) => void this.#onUpgrade(req, socket as Socket, head));
     this.server.on("clientError", (error, socket) => this.#onClientError(error, socket as Socket));
   }
 
@@ -84,6 +88,9 @@ export class HttpProxy {
     if (typeof user !== "string" || to === undefined) {
       const { status, headers, body } = errorAnswer(typeof user === "string" ? "bad_request" : user.refused);
       res.writeHead(status, headers).end(body);
+    } else if (endsHere(req)) {
+      if (req.method === "OPTIONS") res.writeHead(200, ["Content-Length", "0"]).end();
+      else res.writeHead(405, ["Allow", "OPTIONS", "Content-Length", "0"]).end();
     } else {
       const wish = { kind: "proxy", client: client.address, user, label: to.label } as const;
       await this.#forwarder.forward(req, res, to, wish);
@@ -92,19 +99,9 @@ export class HttpProxy {
   }
 
   async #onConnect(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const client = this.#clients.get(socket);
-    this.#clients.delete(socket);
-    if (client === undefined || client.pending > 0) {
-      // The answers to come would end up in the tunnel.
-      if (client !== undefined) this.#giveUp(socket, client, "CONNECT was pipelined behind another request");
-      socket.destroy();
-      return;
-    }
+    const client = this.#takeOver(socket);
+    if (client === undefined) return;
     const { place, address } = client;
-    socket.setTimeout(0);
-    socket.pause();
-    // The parser took its own listener away; an error before the pipe's would end the process.
-    socket.on("error", () => undefined);
     const user = await this.#signIn(req, client);
     const target = parseConnectTarget(req.url ?? "");
     if (typeof user !== "string" || target === undefined) {
@@ -113,6 +110,52 @@ export class HttpProxy {
       return;
     }
     await this.#host.tunnel(socket, { kind: "connect", target, client: address, user, head, place }, ANSWERS);
+  }
+
+  /** A request that asks for another protocol; what the origin makes of it, the client gets. */
+  async #onUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const client = this.#takeOver(socket);
+    if (client === undefined) return;
+    const { place, address } = client;
+    const user = await this.#signIn(req, client);
+    const to = parseForwardTarget(req.url ?? "");
+    if (typeof user !== "string" || to === undefined) {
+      refuse(socket, errorAnswer(typeof user === "string" ? "bad_request" : user.refused));
+      return;
+    }
+    const { outbound } = this.#host.deps;
+    const wish = { kind: "proxy", client: address, user, label: to.label } as const;
+    await passUpgrade(
+      this.#host,
+      wish,
+      { req, socket, head, place },
+      {
+        dial: (signal) => outbound.connect(to.target, this.#host.dialOptions(user, signal)),
+        path: to.path,
+        requestFields: requestFieldsFor(req.rawHeaders, to),
+        protocols: req.headers.upgrade ?? "",
+        headBytesMax: RELAY_LIMITS.HTTP_HEAD_BYTES,
+        replyFields: proxiedReplyFields,
+        refusal: errorAnswer,
+      },
+    );
+  }
+
+  /** The client of a socket that leaves the parser for good, paused; undefined when it must not, and is destroyed. */
+  #takeOver(socket: Socket): HttpClient | undefined {
+    const client = this.#clients.get(socket);
+    this.#clients.delete(socket);
+    if (client === undefined || client.pending > 0) {
+      // The answers to come would end up in the tunnel.
+      if (client !== undefined) this.#giveUp(socket, client, "a tunnel was pipelined behind another request");
+      socket.destroy();
+      return undefined;
+    }
+    socket.setTimeout(0);
+    socket.pause();
+    // The parser took its own listener away; an error before the pipe's would end the process.
+    socket.on("error", () => undefined);
+    return client;
   }
 
   #giveUp(socket: Socket, { address }: HttpClient, why: string): void {
@@ -152,7 +195,10 @@ export class HttpProxy {
   }
 }
 
-function parserErrorCode(code: string | undefined): ErrorCode {
-  if (code === "HPE_HEADER_OVERFLOW") return "head_too_large";
-  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? "request_timeout" : "bad_request";
+/** Whether a request's Upgrade is passed on: it is an offer that may be passed over (RFC 9110 section 7.8). */
+function asksForUpgrade({ headers }: IncomingMessage): boolean {
+  // With a body the origin would have to answer before it knows whether the rest is body or the other protocol. HTTP/2
+  // needs a second field of this hop, and is not used this way any more (RFC 9113 section 3.1).
+  const hasBody = "content-length" in headers || "transfer-encoding" in headers;
+  return !hasBody && headers.upgrade?.toLowerCase() !== "h2c";
 }

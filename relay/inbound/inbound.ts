@@ -28,7 +28,7 @@ export interface ListenAt {
 
 /** What an inbound needs of its relay. */
 export interface InboundDeps {
-  /** The inbound's name in stats: `NAME/mixed`. */
+  /** The inbound's name in stats: `RELAY/NAME`, or `RELAY/mixed` without one. */
   readonly service: string;
   readonly auth: "none" | "password";
   readonly users: Pick<Users, "signIn">;
@@ -38,4 +38,6 @@ export interface InboundDeps {
   readonly emit: EmitEvent;
   readonly idleTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
+  /** How long BIND waits for its peer. */
+  readonly bindTimeoutMs: number;
 }

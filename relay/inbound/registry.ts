@@ -1,21 +1,129 @@
 // Every kind of inbound, by its name in the configuration. A new protocol is one more line here.
 
-import type { InboundConfig } from "../../shared/config/schema.ts";
+import type {
+  InboundConfig,
+  IngressInboundConfig,
+  MixedInboundConfig,
+  ProxyInboundConfig,
+  TcpInboundConfig,
+  UdpInboundConfig,
+} from "../../shared/config/schema.ts";
+import { RELAY_LIMITS } from "../../shared/limits.ts";
+import { isLoopbackAuthority } from "../../shared/net/loopback.ts";
+import { parseHostPorts, portCount } from "../../shared/net/ports.ts";
+import type { Target } from "../outbound/outbound.ts";
+import { Acceptor } from "./acceptor.ts";
 import type { Connections } from "./connections.ts";
 import type { Inbound, InboundDeps, ListenAt } from "./inbound.ts";
+import { IngressInbound } from "./ingress.ts";
 import { MixedInbound } from "./mixed.ts";
+import { SessionHost } from "./session.ts";
+import { AddressList } from "./source-acl.ts";
+import { TcpForward } from "./tcp-forward.ts";
+import { UdpForward } from "./udp-forward.ts";
 
-type CreateInbound = (at: ListenAt, deps: InboundDeps, connections: Connections) => Inbound;
+export interface InboundContext {
+  readonly deps: InboundDeps;
+  readonly connections: Connections;
+  /** Names the setting for errors: `relay.inbounds[0].listen`. */
+  readonly setting: string;
+}
 
-const KINDS: Readonly<Record<InboundConfig["kind"], CreateInbound>> = {
-  mixed: (at, deps, connections) => new MixedInbound(at, deps, connections),
-};
+/** The listeners that one entry of the configuration makes: a forward of a range has one for each port. */
+export function createInbounds(config: InboundConfig, context: InboundContext): Inbound[] {
+  switch (config.kind) {
+    case "mixed":
+    case "socks":
+    case "http":
+      return [createProxy(config, context)];
+    case "tcp":
+      return forwardedPorts(config, context).map((pair) => createTcpForward(config, pair, context));
+    case "udp":
+      return forwardedPorts(config, context).map((pair) => createUdpForward(config, pair, context));
+    case "ingress":
+      return [createIngress(config, context)];
+  }
+}
 
-export function createInbound(
-  kind: InboundConfig["kind"],
-  at: ListenAt,
-  deps: InboundDeps,
-  connections: Connections,
-): Inbound {
-  return KINDS[kind](at, deps, connections);
+type SocksKeys = Partial<Pick<MixedInboundConfig, "advertise" | "bind_ports" | "udp_ports">>;
+
+function createProxy(config: ProxyInboundConfig, context: InboundContext): Inbound {
+  const host = new SessionHost(context.deps);
+  const { advertise, bind_ports, udp_ports }: SocksKeys = config.kind === "http" ? {} : config;
+  const onLoopback = isLoopbackAuthority(config.listen);
+  const bind = { onLoopback, ports: bind_ports, advertise, timeoutMs: context.deps.bindTimeoutMs };
+  return new MixedInbound(
+    {
+      kind: config.kind,
+      at: listenAt(config.listen, context.setting),
+      socks: { bind, associate: { ports: udp_ports, advertise } },
+    },
+    host,
+    acceptorFor(config, host, context),
+  );
+}
+
+function createTcpForward(config: TcpInboundConfig, pair: PortPair, context: InboundContext): Inbound {
+  const host = new SessionHost(context.deps);
+  const options = { ...pair, header: config.proxy_protocol.to };
+  return new TcpForward(options, host, acceptorFor(config, host, context));
+}
+
+function createUdpForward(config: UdpInboundConfig, pair: PortPair, context: InboundContext): Inbound {
+  const host = new SessionHost({ ...context.deps, idleTimeoutMs: config.idle_timeout });
+  const allow = new AddressList(config.allow);
+  const { connections } = context;
+  return new UdpForward({ ...pair, allow, connections, sessionsMax: RELAY_LIMITS.UDP_SESSIONS_MAX }, host);
+}
+
+function createIngress({ listen, key, allow }: IngressInboundConfig, context: InboundContext): Inbound {
+  const host = new SessionHost(context.deps);
+  const { connections } = context;
+  const acceptor = new Acceptor(host, {
+    connections,
+    allow: new AddressList(allow),
+    from: new AddressList([]),
+  });
+  return new IngressInbound({ at: listenAt(listen, context.setting), key }, host, acceptor);
+}
+
+function acceptorFor(
+  { allow, proxy_protocol }: Pick<ProxyInboundConfig, "allow" | "proxy_protocol">,
+  host: SessionHost,
+  { connections }: InboundContext,
+): Acceptor {
+  const from = new AddressList(proxy_protocol.from);
+  return new Acceptor(host, { connections, allow: new AddressList(allow), from });
+}
+
+/** A listener and where it leads. */
+interface PortPair {
+  readonly at: ListenAt;
+  readonly target: Target;
+}
+
+function forwardedPorts(
+  { listen, target }: Pick<TcpInboundConfig, "listen" | "target">,
+  { setting }: InboundContext,
+): PortPair[] {
+  const to = parseHostPorts(target);
+  if (to === undefined) throw new RangeError(`Cannot forward to "${target}": expected a host and a port`);
+  const from = parseHostPorts(listen);
+  if (from === undefined) {
+    return [{ at: listenAt(listen, setting), target: { host: to.host, port: to.first } }];
+  }
+  return Array.from({ length: portCount(from) }, (_, index) => ({
+    at: { host: from.host, port: from.first + index, setting },
+    target: { host: to.host, port: to.first === to.last ? to.first : to.first + index },
+  }));
+}
+
+/** Reads `listen` as the schema accepts it, with one port. */
+export function listenAt(listen: string, setting: string): ListenAt {
+  const colon = listen.lastIndexOf(":");
+  return {
+    host: listen.slice(0, colon).replace(/^\[|\]$/g, ""),
+    port: Number(listen.slice(colon + 1)),
+    setting,
+  };
 }

@@ -6,7 +6,7 @@ import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { CloseReason, Flow, FlowKind } from "../../shared/flow/flow.ts";
 import { formatAuthority } from "../../shared/net/address.ts";
 import type { Peer } from "../events.ts";
-import { dialErrorCode, type Target } from "../outbound/outbound.ts";
+import { type DialOptions, dialErrorCode, type Target } from "../outbound/outbound.ts";
 import { pipe } from "../pipe.ts";
 import { dismiss, type Place } from "./connections.ts";
 import { EarlyData } from "./early-data.ts";
@@ -52,14 +52,14 @@ export class SessionHost {
     const wish = { kind, client, user, label: formatAuthority(target.host, target.port) };
     const early = new EarlyData(socket, head);
     try {
-      const dialled = await this.#dial(target, wish, place.signal);
+      const dialled = await this.dial(target, wish, place.signal);
       const sent = early.take();
       if (socket.destroyed) {
         dialled.destroy();
         return;
       }
       socket.write(answers.opened(dialled));
-      await this.#carry(socket, dialled, { wish, head: sent, place });
+      await this.carry(socket, dialled, { wish, head: sent, place });
     } catch (error) {
       early.take();
       if (socket.destroyed) return;
@@ -69,10 +69,22 @@ export class SessionHost {
   }
 
   /** @throws CausewayError as Outbound.connect, after reporting it and counting it as refused */
-  async #dial(target: Target, wish: Wish, signal: AbortSignal): Promise<Socket> {
-    const { outbound, refusal } = this.deps;
+  dial(target: Target, wish: Wish, signal: AbortSignal): Promise<Socket> {
+    const options = this.dialOptions(wish.user, signal);
+    return this.attempt(wish, signal, () => this.deps.outbound.connect(target, options));
+  }
+
+  dialOptions(user: string, signal: AbortSignal): DialOptions {
+    return { refusal: this.deps.refusal, signal, user };
+  }
+
+  /**
+   * Does what a wish asks for.
+   * @throws CausewayError when it fails, after reporting it and counting it as refused
+   */
+  async attempt<T>(wish: Wish, signal: AbortSignal, action: () => Promise<T>): Promise<T> {
     try {
-      return await outbound.connect(target, { refusal, signal });
+      return await action();
     } catch (error) {
       if (!signal.aborted) {
         this.reportFailure(error, wish);
@@ -124,16 +136,18 @@ export class SessionHost {
     });
   }
 
-  async #carry(client: Socket, target: Socket, { wish, head, place }: Carriage): Promise<void> {
+  /** Carries a connection to its end: counted, reported, and off its place afterwards. Never rejects. */
+  async carry(client: Socket, target: Socket, { wish, head, place }: Carriage): Promise<void> {
     const flow = this.open(wish);
     const { idleTimeoutMs } = this.deps;
     place.carried = true;
+    flow.onCut = () => place.end();
     this.close(flow, await pipe(client, target, { flow, idleTimeoutMs, head, signal: place.signal }));
     place.leave();
   }
 }
 
-interface Carriage {
+export interface Carriage {
   readonly wish: Wish;
   /** Bytes of the client for the target. */
   readonly head: Buffer;

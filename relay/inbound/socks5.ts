@@ -2,13 +2,13 @@
 // It knows no socket, no clock and no users; whoever owns the socket runs the actions.
 
 import type { ErrorCode } from "../../shared/errors.ts";
-import { formatIp, type IpBytes, parseIp } from "../../shared/net/address.ts";
+import { encodeAddress, readAddress } from "./socks-address.ts";
+import type { Endpoint, SocksAction, SocksCommand, SocksDialect, SocksMachine } from "./socks-machine.ts";
 
-const VERSION = 5;
+export const SOCKS5_VERSION = 5;
 const AUTH_VERSION = 1;
 const METHOD = { NONE: 0x00, PASSWORD: 0x02, UNACCEPTABLE: 0xff } as const;
-const COMMAND_CONNECT = 1;
-const ADDRESS = { IPV4: 1, DOMAIN: 3, IPV6: 4 } as const;
+const COMMANDS: Readonly<Record<number, SocksCommand>> = { 1: "connect", 2: "bind", 3: "associate" };
 
 /** Reply codes of RFC 1928 section 6. */
 export const REPLY = {
@@ -32,9 +32,11 @@ const REPLIES: Partial<Readonly<Record<ErrorCode, Reply>>> = {
   connection_refused: REPLY.CONNECTION_REFUSED,
   // A packet's lifetime is the only time RFC 1928 knows; this keeps a timeout apart from an unreachable host.
   dial_timeout: REPLY.TTL_EXPIRED,
+  command_unsupported: REPLY.COMMAND_NOT_SUPPORTED,
+  not_carried: REPLY.COMMAND_NOT_SUPPORTED,
 };
 
-/** The reply that tells a failed dial. */
+/** The reply that tells why a request was not met. */
 export function replyFor(code: ErrorCode): Reply {
   return REPLIES[code] ?? REPLY.GENERAL_FAILURE;
 }
@@ -44,21 +46,15 @@ export function replyFor(code: ErrorCode): Reply {
  *
  *     VER=5 | REP | RSV=0 | ATYP | BND.ADDR 4 or 16 | BND.PORT 2
  */
-export function encodeReply(reply: Reply, bound: { address: string; port: number } | undefined): Buffer {
-  const ip: IpBytes = (bound && parseIp(bound.address)) ?? new Uint8Array(4);
-  const port = bound?.port ?? 0;
-  const type = ip.length === 4 ? ADDRESS.IPV4 : ADDRESS.IPV6;
-  return Buffer.from([VERSION, reply, 0, type, ...ip, port >> 8, port & 0xff]);
+export function encodeReply(reply: Reply, bound: Endpoint | undefined): Buffer {
+  return Buffer.from([SOCKS5_VERSION, reply, 0, ...encodeAddress(bound)]);
 }
 
-export type Socks5Action =
-  | { readonly type: "send"; readonly bytes: Uint8Array }
-  /** Check the credentials, then call `signedIn`; feed nothing in between. */
-  | { readonly type: "sign_in"; readonly user: string; readonly password: string }
-  /** The handshake is over: dial, then answer with `encodeReply`; `rest()` goes to the target. */
-  | { readonly type: "connect"; readonly host: string; readonly port: number }
-  /** The handshake has failed: send what came before, then close. */
-  | { readonly type: "fail"; readonly why: string };
+export const SOCKS5: SocksDialect = {
+  family: undefined,
+  granted: (bound) => encodeReply(REPLY.SUCCEEDED, bound),
+  failed: (code) => encodeReply(replyFor(code), undefined),
+};
 
 type State = "greeting" | "credentials" | "signing_in" | "request" | "over";
 
@@ -66,11 +62,10 @@ type State = "greeting" | "credentials" | "signing_in" | "request" | "over";
 interface Step {
   readonly used: number;
   readonly next: State;
-  readonly actions: readonly Socks5Action[];
+  readonly actions: readonly SocksAction[];
 }
 
-/** Fed with a client's bytes in any pieces; it holds what it has not used yet, so feed it nothing once it is over. */
-export class Socks5Machine {
+export class Socks5Machine implements SocksMachine {
   readonly #auth: "none" | "password";
   #state: State = "greeting";
   #bytes: Buffer = Buffer.alloc(0);
@@ -79,26 +74,25 @@ export class Socks5Machine {
     this.#auth = auth;
   }
 
-  /** Bytes after the handshake: the client's first data for the target. */
   rest(): Buffer {
     return this.#bytes;
   }
 
-  feed(chunk: Buffer): Socks5Action[] {
+  feed(chunk: Buffer): SocksAction[] {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     return this.#run();
   }
 
   /** Goes on after `sign_in`. RFC 1929: a failure is answered and the connection closed. */
-  signedIn(accepted: boolean): Socks5Action[] {
+  signedIn(accepted: boolean): SocksAction[] {
     if (this.#state !== "signing_in") return [];
     this.#state = accepted ? "request" : "over";
     const answer = send(AUTH_VERSION, accepted ? 0 : 1);
     return accepted ? [answer, ...this.#run()] : [answer, { type: "fail", why: "the sign-in was refused" }];
   }
 
-  #run(): Socks5Action[] {
-    const actions: Socks5Action[] = [];
+  #run(): SocksAction[] {
+    const actions: SocksAction[] = [];
     for (;;) {
       const step = this.#step();
       if (step === undefined) return actions;
@@ -123,11 +117,11 @@ export class Socks5Machine {
   }
 }
 
-function send(...bytes: number[]): Socks5Action {
+function send(...bytes: number[]): SocksAction {
   return { type: "send", bytes: Uint8Array.from(bytes) };
 }
 
-function fail(why: string, ...before: Socks5Action[]): Step {
+function fail(why: string, ...before: SocksAction[]): Step {
   return { used: 0, next: "over", actions: [...before, { type: "fail", why }] };
 }
 
@@ -139,16 +133,16 @@ function refuse(reply: Reply, why: string): Step {
 function readGreeting(bytes: Buffer, auth: "none" | "password"): Step | undefined {
   const [version, count] = bytes;
   if (version === undefined) return undefined;
-  if (version !== VERSION) return fail(`version ${version} is not SOCKS5`);
+  if (version !== SOCKS5_VERSION) return fail(`version ${version} is not SOCKS5`);
   if (count === undefined || bytes.length < 2 + count) return undefined;
   const method = auth === "none" ? METHOD.NONE : METHOD.PASSWORD;
   if (!bytes.subarray(2, 2 + count).includes(method)) {
-    return fail("no acceptable method was offered", send(VERSION, METHOD.UNACCEPTABLE));
+    return fail("no acceptable method was offered", send(SOCKS5_VERSION, METHOD.UNACCEPTABLE));
   }
   return {
     used: 2 + count,
     next: auth === "none" ? "request" : "credentials",
-    actions: [send(VERSION, method)],
+    actions: [send(SOCKS5_VERSION, method)],
   };
 }
 
@@ -168,43 +162,23 @@ function readCredentials(bytes: Buffer): Step | undefined {
   return { used, next: "signing_in", actions: [{ type: "sign_in", user, password }] };
 }
 
-/** VER=5 | CMD | RSV=0 | ATYP | DST.ADDR 4, 16 or 1 + 1..255 | DST.PORT 2 */
+/** VER=5 | CMD | RSV=0 | ATYP | DST.ADDR 4, 16 or 1 + 0..255 | DST.PORT 2 */
 function readRequest(bytes: Buffer): Step | undefined {
-  const [version, command, , type] = bytes;
+  const [version, code, , type] = bytes;
   if (version === undefined) return undefined;
-  if (version !== VERSION) return refuse(REPLY.GENERAL_FAILURE, "the request is malformed");
-  if (type === undefined) return undefined;
-  const address = readAddress(bytes, type);
-  if (address === "unknown")
+  if (version !== SOCKS5_VERSION) return refuse(REPLY.GENERAL_FAILURE, "the request is malformed");
+  const address = readAddress(bytes);
+  if (address === "unknown_type")
     return refuse(REPLY.ADDRESS_NOT_SUPPORTED, `address type ${type} is not supported`);
-  if (address === undefined || bytes.length < address.end + 2) return undefined;
-  if (command !== COMMAND_CONNECT) {
-    return refuse(REPLY.COMMAND_NOT_SUPPORTED, `command ${command} is not supported`);
-  }
-  const port = bytes.readUInt16BE(address.end);
-  if (address.host === undefined) return refuse(REPLY.GENERAL_FAILURE, "the name is malformed");
+  if (address === undefined) return undefined;
+  const command = COMMANDS[code ?? 0];
+  if (command === undefined) return refuse(REPLY.COMMAND_NOT_SUPPORTED, `command ${code} is not supported`);
+  // What an association's client says of its own address is not used, so it may say anything.
+  const host = address.host ?? (command === "associate" ? "" : undefined);
+  if (host === undefined) return refuse(REPLY.GENERAL_FAILURE, "the name is malformed");
   return {
-    used: address.end + 2,
+    used: address.end,
     next: "over",
-    actions: [{ type: "connect", host: address.host, port }],
+    actions: [{ type: "request", command, host, port: address.port }],
   };
-}
-
-interface Address {
-  /** Undefined for a name that cannot be one. */
-  readonly host: string | undefined;
-  /** Where the port stands. */
-  readonly end: number;
-}
-
-function readAddress(bytes: Buffer, type: number): Address | "unknown" | undefined {
-  if (type === ADDRESS.IPV4 || type === ADDRESS.IPV6) {
-    const end = 4 + (type === ADDRESS.IPV4 ? 4 : 16);
-    return bytes.length < end ? undefined : { host: formatIp(bytes.subarray(4, end)), end };
-  }
-  if (type !== ADDRESS.DOMAIN) return "unknown";
-  const length = bytes[4];
-  if (length === undefined || bytes.length < 5 + length) return undefined;
-  const name = bytes.toString("latin1", 5, 5 + length);
-  return { host: /^[!-~]+$/.test(name) ? name : undefined, end: 5 + length };
 }

@@ -17,13 +17,14 @@ export class HostsFile {
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
+  /** `path`: the system's by default; "" for none. */
   constructor(path: string = PATH) {
     this.#path = path;
   }
 
   /** Addresses of a lower-case name, or undefined when the file does not know it. */
   async lookup(name: string): Promise<readonly string[] | undefined> {
-    if (performance.now() - this.#readAt > RELAY_LIMITS.HOSTS_FILE_MAX_AGE_MS) {
+    if (this.#path !== "" && performance.now() - this.#readAt > RELAY_LIMITS.HOSTS_FILE_MAX_AGE_MS) {
       this.#reading ??= this.#read();
       await this.#reading;
     }

@@ -8,16 +8,20 @@ export interface Target {
   /** A name, or a literal address without brackets. */
   readonly host: string;
   readonly port: number;
+  /** What `host` has been resolved to: then nothing else is dialled. */
+  readonly addresses?: readonly string[] | undefined;
 }
 
-/** Says why an address may not be dialled, or undefined when it may. */
-export type Refusal = (ip: IpBytes, port: number) => string | undefined;
+/** Says why an address may not be dialled, or undefined when it may. A rule may have said that private ones may. */
+export type Refusal = (ip: IpBytes, port: number, allowPrivate?: boolean) => string | undefined;
 
 export interface DialOptions {
   /** Judges every address that the target leads to. */
   readonly refusal: Refusal;
   /** Gives up: the client is gone or the relay stops. */
   readonly signal: AbortSignal;
+  /** Who asks, for rules that name users; "" without authentication. */
+  readonly user: string;
 }
 
 export interface Outbound {
@@ -26,6 +30,16 @@ export interface Outbound {
    * @throws CausewayError with one of the codes of `dialErrorCode`, or `target_refused`
    */
   connect(target: Target, options: DialOptions): Promise<Socket>;
+  /**
+   * The addresses of `target`, judged, that this machine may reach by itself, best first: for datagrams and for peers that
+   * are waited for, which no upstream proxy carries.
+   * @throws CausewayError as `connect`, or `not_carried` when the way leads through an upstream proxy
+   */
+  reach(target: Target, options: DialOptions): Promise<readonly string[]>;
+  /** Whether datagrams of `user` reach any target this way; absent: they do. Each target is still judged by `reach`. */
+  carriesDatagrams?(user: string): boolean;
+  /** Changes when the rules do: connections that were pooled before are not used for new requests. Absent: never. */
+  readonly generation?: number;
 }
 
 const CODES: Readonly<Record<string, ErrorCode>> = {

@@ -21,15 +21,22 @@ const FOR_LOCAL_CLIENTS: ReadonlySet<AddressClass> = new Set([
 ]);
 
 /**
- * The policy of a listener: on loopback it may reach private and loopback addresses, elsewhere public ones. Nobody
- * reaches the relay's own listeners, or a request could circle until every descriptor is used up.
+ * The policy of a listener: on loopback, or by a rule that says so, it may reach private and loopback addresses, elsewhere
+ * public ones. Nobody reaches the relay's own listeners, or a request could circle until every descriptor is used up.
  */
 export function refusalFor(onLoopback: boolean, ownListeners: () => readonly ListenerAddress[]): Refusal {
-  return (ip, port) => {
+  const notOwn = ownListenerRefusal(ownListeners);
+  return (ip, port, allowPrivate = false) => {
     const where = classifyIp(ip);
-    if (onLoopback ? !FOR_LOCAL_CLIENTS.has(where) : where !== "public") return `its address is ${where}`;
-    return isOwnListener(ip, port, ownListeners()) ? "it is a listener of this relay" : undefined;
+    const isLegal = onLoopback || allowPrivate ? FOR_LOCAL_CLIENTS.has(where) : where === "public";
+    return isLegal ? notOwn(ip, port) : `its address is ${where}`;
   };
+}
+
+/** The policy for what the configuration itself names: anything but the relay's own listeners. */
+export function ownListenerRefusal(ownListeners: () => readonly ListenerAddress[]): Refusal {
+  return (ip, port) =>
+    isOwnListener(ip, port, ownListeners()) ? "it is a listener of this relay" : undefined;
 }
 
 function isOwnListener(ip: IpBytes, port: number, listeners: readonly ListenerAddress[]): boolean {

@@ -2,6 +2,7 @@
 // dns.lookup: it has no TTL and waits in the same thread pool as scrypt.
 
 import { Resolver } from "node:dns/promises";
+import type { DnsConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 import { HostsFile } from "./hosts-file.ts";
@@ -22,11 +23,21 @@ interface Known {
   readonly expiresAt: number;
 }
 
+/** What the configuration says about resolving names. */
+export type ResolverConfig = Pick<DnsConfig, "family" | "min_ttl" | "max_ttl">;
+
 export interface NameResolverOptions {
+  readonly config: ResolverConfig;
   readonly query: Query;
   readonly hosts: Pick<HostsFile, "lookup">;
   readonly now: () => number;
 }
+
+const DEFAULTS: ResolverConfig = {
+  family: "ipv6_first",
+  min_ttl: RELAY_LIMITS.DNS_TTL_MIN_MS,
+  max_ttl: RELAY_LIMITS.DNS_TTL_MAX_MS,
+};
 
 export class NameResolver {
   readonly #options: NameResolverOptions;
@@ -35,21 +46,31 @@ export class NameResolver {
 
   constructor(options: Partial<NameResolverOptions> = {}) {
     this.#options = {
-      query: options.query ?? queryNameServers(),
+      config: options.config ?? DEFAULTS,
+      query: options.query ?? queryNameServers([]),
       hosts: options.hosts ?? new HostsFile(),
       now: options.now ?? (() => performance.now()),
     };
   }
 
+  /** The resolver that [relay.dns] describes. */
+  static of(config: DnsConfig): NameResolver {
+    const hosts = new HostsFile(config.hosts_file);
+    return new NameResolver({ config, hosts, query: queryNameServers(config.servers) });
+  }
+
   /**
-   * The addresses of `name`, families alternating, IPv6 first where the name servers are asked.
+   * The addresses of `name`: from the hosts file in its order, from name servers with the families alternating.
    * @throws CausewayError `name_unknown`, or `name_unresolved` when the name servers fail
    */
   async resolve(name: string): Promise<readonly string[]> {
     const key = name.toLowerCase().replace(/\.$/, "");
     const listed = await this.#options.hosts.lookup(key);
-    if (listed !== undefined) return listed;
-    const { addresses } = this.#recall(key) ?? (await this.#ask(key));
+    const { family } = this.#options.config;
+    const addresses =
+      listed === undefined
+        ? (this.#recall(key) ?? (await this.#ask(key))).addresses
+        : listed.filter((address) => family !== (address.includes(":") ? "ipv4" : "ipv6"));
     if (addresses.length === 0) throw new CausewayError("name_unknown");
     return addresses;
   }
@@ -72,8 +93,11 @@ export class NameResolver {
   }
 
   async #query(key: string): Promise<Known> {
-    const { query, now } = this.#options;
-    const [six, four] = await bothFamilies(query(key, 6), query(key, 4));
+    const { query, now, config } = this.#options;
+    const [six, four] = await bothFamilies(
+      config.family === "ipv4" ? noSuchFamily() : query(key, 6),
+      config.family === "ipv6" ? noSuchFamily() : query(key, 4),
+    );
     const answers = [six, four].flatMap((outcome) =>
       outcome !== "late" && outcome.status === "fulfilled" ? outcome.value : [],
     );
@@ -85,8 +109,12 @@ export class NameResolver {
     const keepMs =
       answers.length === 0
         ? RELAY_LIMITS.DNS_NEGATIVE_TTL_MS
-        : Math.min(Math.max(ttlMs, RELAY_LIMITS.DNS_TTL_MIN_MS), RELAY_LIMITS.DNS_TTL_MAX_MS);
-    const known = { addresses: alternate(answers.map(({ address }) => address)), expiresAt: now() + keepMs };
+        : Math.min(Math.max(ttlMs, config.min_ttl), config.max_ttl);
+    const addresses = alternate(
+      answers.map(({ address }) => address),
+      config.family,
+    );
+    const known = { addresses, expiresAt: now() + keepMs };
     this.#remember(key, known);
     return known;
   }
@@ -109,6 +137,11 @@ function saysUnknown(outcome: Outcome): boolean {
   );
 }
 
+/** What name servers say of a family that a name has no addresses in. */
+function noSuchFamily(): Promise<never> {
+  return Promise.reject(Object.assign(new Error("The family is not asked for"), { code: "ENODATA" }));
+}
+
 /** Both outcomes; once one family has addresses the other gets a short while (RFC 8305 section 3). */
 async function bothFamilies(
   six: Promise<readonly Answer[]>,
@@ -129,23 +162,26 @@ async function bothFamilies(
   return [...outcomes];
 }
 
-/** IPv6 and IPv4 in turn, so that a broken family costs one head start only (RFC 8305 section 4). */
-function alternate(addresses: readonly string[]): string[] {
+/** The families in turn, so that a broken one costs one head start only (RFC 8305 section 4). */
+function alternate(addresses: readonly string[], family: ResolverConfig["family"]): string[] {
   const six = addresses.filter((address) => address.includes(":"));
   const four = addresses.filter((address) => !address.includes(":"));
+  const [first, second] = family === "ipv4_first" ? [four, six] : [six, four];
   const longer = Math.max(six.length, four.length);
-  return Array.from({ length: longer }, (_, index) => [six[index], four[index]])
+  return Array.from({ length: longer }, (_, index) => [first[index], second[index]])
     .flat()
     .filter((address) => address !== undefined);
 }
 
-function queryNameServers(): Query {
+/** `servers`: addresses with or without ports; empty: the system's. */
+function queryNameServers(servers: readonly string[]): Query {
   let resolver = new Resolver();
   let madeAt = Number.NEGATIVE_INFINITY;
   return (name, family) => {
     // A resolver reads the system's name servers once, but a machine changes networks.
     if (performance.now() - madeAt > RELAY_LIMITS.NAME_SERVERS_MAX_AGE_MS) {
       resolver = new Resolver({ timeout: RELAY_LIMITS.DNS_TIMEOUT_MS / 2, tries: 2 });
+      if (servers.length > 0) resolver.setServers(servers);
       madeAt = performance.now();
     }
     return family === 6 ? resolver.resolve6(name, { ttl: true }) : resolver.resolve4(name, { ttl: true });

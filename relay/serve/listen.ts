@@ -35,10 +35,10 @@ function refused({ host, port, setting }: ListenOptions, cause: NodeJS.ErrnoExce
 }
 
 /**
- * Resolves once the server listens.
+ * Resolves, to where it is, once the server listens.
  * @throws {PortTakenError} when the port is taken; an Error that names the setting when the system refuses otherwise.
  */
-export function listen(server: Server, options: ListenOptions): Promise<void> {
+export function listen(server: Server, options: ListenOptions): Promise<{ address: string; port: number }> {
   return new Promise((resolve, reject) => {
     function onError(error: NodeJS.ErrnoException): void {
       reject(
@@ -48,7 +48,9 @@ export function listen(server: Server, options: ListenOptions): Promise<void> {
     server.once("error", onError);
     server.listen({ host: options.host, port: options.port, exclusive: true }, () => {
       server.off("error", onError);
-      resolve();
+      const { host, port } = options;
+      const bound = server.address();
+      resolve(typeof bound === "object" && bound !== null ? bound : { address: host, port });
     });
   });
 }
@@ -60,8 +62,7 @@ export function listen(server: Server, options: ListenOptions): Promise<void> {
  */
 export async function claimPort(options: ListenOptions): Promise<number> {
   const server = createServer();
-  await listen(server, options);
-  const address = server.address();
+  const { port } = await listen(server, options);
   await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : options.port;
+  return port;
 }

@@ -26,10 +26,19 @@ async function readToml(path: string): Promise<unknown> {
   }
 }
 
-/** Variables of the control link's token: both of its ends are on this machine. Passwords are never made up. */
+/**
+ * Variables of the control link's token and of the ingress's key: both ends of each are on this machine. Passwords are never
+ * made up.
+ */
 export function tokenVariables(raw: unknown): string[] {
   const { relays, relay } = asTable(raw);
-  const tokens = [asTable(relay).edge_token, ...asList(relays).map((link) => asTable(link).token)];
+  const links = asList(relays).map(asTable);
+  const inbounds = asList(asTable(relay).inbounds).map(asTable);
+  const tokens = [
+    asTable(relay).edge_token,
+    ...links.flatMap(({ token, key }) => [token, key]),
+    ...inbounds.map(({ key }) => key),
+  ];
   const names = tokens.map((token) => /^env:([A-Za-z_]\w*)$/.exec(String(token))?.[1]);
   return [...new Set(names.filter((name) => name !== undefined))];
 }

@@ -14,7 +14,7 @@ export interface Running {
   readonly edgeUrl: string;
   readonly demoUrl: string | undefined;
   readonly listeners: readonly Listener[];
-  /** Address of the first proxy inbound. */
+  /** Address of the first inbound that speaks SOCKS. */
   readonly proxy: string | undefined;
   readonly loginLink: string;
   readonly stateDir: string;
@@ -46,11 +46,15 @@ export function startSummary(running: Running): string {
   ].join("\n");
 }
 
+/** Kinds of inbounds that a SOCKS client can use. */
+export const SOCKS_KINDS: readonly string[] = ["mixed", "socks"];
+
 /** Commands that work as they stand. */
 export function thingsToTry({ config, edgeUrl, demoUrl, proxy }: Running): string[] {
   const host = config.hosts.find(({ host }) => !host.startsWith("*."))?.host;
   const channel = config.channels[0]?.id;
-  const openProxy = config.relay?.inbounds[0]?.auth === "none" ? proxy : undefined;
+  const socks = config.relay?.inbounds.find(({ kind }) => SOCKS_KINDS.includes(kind));
+  const openProxy = socks !== undefined && "auth" in socks && socks.auth === "none" ? proxy : undefined;
   return [
     ...(host === undefined
       ? []

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { breakOff } from "../../relay/break-off.ts";
 import { listenForTest, RawClient } from "./harness.ts";
@@ -19,6 +20,15 @@ describe("breakOff", () => {
     const { near, far } = await pair();
     breakOff(near);
     expect((await far.closed())?.code).toBe("ECONNRESET");
+  });
+
+  it("ends a TLS socket, which cannot be reset", async () => {
+    const { near, far } = await pair();
+    const secure = new TLSSocket(near);
+    secure.on("error", () => undefined);
+    breakOff(secure);
+    await far.rest();
+    expect(secure.destroyed).toBe(true);
   });
 
   it("closes a socket whose shutdown is under way, instead of losing it", async () => {

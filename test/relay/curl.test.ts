@@ -23,6 +23,8 @@ async function curl(...args: string[]): Promise<{ code: number; out: string }> {
 
 describe.skipIf(!hasCurl)("curl", () => {
   it.each([
+    ["--socks4", "127.0.0.1", ""],
+    ["--socks4a", "localhost", ""],
     ["--socks5", "127.0.0.1", ""],
     ["--socks5-hostname", "localhost", ""],
     ["-x", "localhost", "http://"],

@@ -4,11 +4,15 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { pino } from "pino";
+import * as v from "valibot";
 import { onTestFinished, vi } from "vitest";
 import type { RelayEvent } from "../../relay/events.ts";
+import type { Outbound } from "../../relay/outbound/outbound.ts";
 import { hashPassword } from "../../relay/password.ts";
 import { createRelay, type Relay, type RelayParts } from "../../relay/relay.ts";
+import { InboundSchema } from "../../shared/config/inbound-schema.ts";
 import type { InboundConfig, RelayConfig } from "../../shared/config/schema.ts";
+import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 
 export interface RunningRelay {
   readonly relay: Relay;
@@ -22,8 +26,14 @@ export interface RunningRelay {
 
 export interface RelayOverrides {
   readonly config?: Partial<RelayConfig>;
-  readonly inbound?: Partial<InboundConfig>;
+  /** Keys of the one inbound, as they stand in a file; by default it is a mixed one on loopback. */
+  readonly inbound?: Readonly<Record<string, unknown>>;
   readonly parts?: RelayParts;
+}
+
+/** An inbound as the configuration has it, with its defaults. */
+export function inboundConfig(raw: Readonly<Record<string, unknown>> = {}): InboundConfig {
+  return v.parse(InboundSchema, { kind: "mixed", listen: "127.0.0.1:0", ...raw });
 }
 
 export function relayConfig(overrides: RelayOverrides = {}): RelayConfig {
@@ -32,7 +42,10 @@ export function relayConfig(overrides: RelayOverrides = {}): RelayConfig {
     idle_timeout: 60_000,
     drain_timeout: 0,
     users: [],
-    inbounds: [{ kind: "mixed", listen: "127.0.0.1:0", auth: "none", ...overrides.inbound }],
+    outbounds: [],
+    rules: [],
+    dns: { servers: [], min_ttl: 5_000, max_ttl: 300_000, family: "ipv6_first" },
+    inbounds: [inboundConfig(overrides.inbound)],
     ...overrides.config,
   };
 }
@@ -74,13 +87,13 @@ export async function startTarget(onSocket: (socket: Socket) => void, host = "12
 }
 
 /** Makes any server listen until the test ends, and ends its sockets then. */
-export async function listenForTest(server: Server, host = "127.0.0.1"): Promise<number> {
+export async function listenForTest(server: Server, host = "127.0.0.1", port = 0): Promise<number> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  server.listen(0, host);
+  server.listen(port, host);
   await once(server, "listening");
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
@@ -205,10 +218,19 @@ export async function openSocks(relayPort: number, host: string, port: number): 
   return client;
 }
 
+/** An outbound that fails every wish with `code`. */
+export function failingOutbound(code: ErrorCode): Outbound {
+  const fail = () => Promise.reject(new CausewayError(code));
+  return { connect: fail, reach: fail };
+}
+
 /** A relay with the user alice, whose password is "secret". */
-export async function startWithUser(config: Partial<RelayConfig> = {}): Promise<RunningRelay> {
+export async function startWithUser(
+  config: Partial<RelayConfig> = {},
+  inbound: Readonly<Record<string, unknown>> = {},
+): Promise<RunningRelay> {
   const users = [{ name: "alice", password: await hashPassword("secret") }];
-  return startRelay({ config: { users, ...config }, inbound: { auth: "password" } });
+  return startRelay({ config: { users, ...config }, inbound: { auth: "password", ...inbound } });
 }
 
 /** Reads one HTTP response with Content-Length off a connection that is kept alive. */

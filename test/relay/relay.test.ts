@@ -3,18 +3,15 @@ import { connect } from "node:net";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { createRelay } from "../../relay/relay.ts";
-import { openSocks, RawClient, relayConfig, startEcho, startRelay } from "./harness.ts";
+import { inboundConfig, openSocks, RawClient, relayConfig, startEcho, startRelay } from "./harness.ts";
 
 const deps = { log: pino({ level: "silent" }) };
 
 describe("createRelay", () => {
   it("names the port and the setting when a port is taken, and leaves nothing listening", async () => {
     const { port: taken } = await startRelay();
-    const inbounds = [
-      { kind: "mixed", listen: "127.0.0.1:0", auth: "none" },
-      { kind: "mixed", listen: `127.0.0.1:${taken}`, auth: "none" },
-    ] as const;
-    const relay = createRelay(relayConfig({ config: { inbounds: [...inbounds] } }), deps);
+    const inbounds = [inboundConfig(), inboundConfig({ listen: `127.0.0.1:${taken}` })];
+    const relay = createRelay(relayConfig({ config: { inbounds } }), deps);
     await expect(relay.start()).rejects.toThrow(new RegExp(`${taken}.*relay\\.inbounds\\[1\\]\\.listen`));
     const first = relay.inbounds[0]?.port ?? 0;
     const probe = connect(first, "127.0.0.1");
@@ -24,7 +21,9 @@ describe("createRelay", () => {
 
   it("says what listens where", async () => {
     const { relay, port, of } = await startRelay({ inbound: { listen: "[::1]:0" } });
-    expect(relay.inbounds).toEqual([{ kind: "mixed", address: "::1", port }]);
+    expect(relay.inbounds).toEqual([
+      { kind: "mixed", address: "::1", port, setting: "relay.inbounds[0].listen" },
+    ]);
     expect(of("listener_up")).toEqual([{ type: "listener_up", inbound: "test/mixed", address: "::1", port }]);
   });
 

@@ -138,6 +138,7 @@ describe("a client that leaves while its target is dialled", () => {
           signal.addEventListener("abort", () => reject(signal.reason));
         });
       },
+      reach: () => Promise.reject(new Error("nothing is reached")),
     };
     const running = await startRelay({ parts: { outbound } });
     return { running, dials };

@@ -2,8 +2,16 @@
 
 import { createServer } from "node:http";
 import { describe, expect, it } from "vitest";
-import { CausewayError, type ErrorCode } from "../../../shared/errors.ts";
-import { listenForTest, RawClient, startEcho, startRelay, startWithUser, takeResponse } from "../harness.ts";
+import type { ErrorCode } from "../../../shared/errors.ts";
+import {
+  failingOutbound,
+  listenForTest,
+  RawClient,
+  startEcho,
+  startRelay,
+  startWithUser,
+  takeResponse,
+} from "../harness.ts";
 
 const BASIC = `Proxy-Authorization: Basic ${Buffer.from("alice:secret").toString("base64")}\r\n`;
 
@@ -43,8 +51,7 @@ describe("CONNECT", () => {
     ["dial_timeout", 504, "connection_timeout"],
     ["target_refused", 403, "destination_ip_prohibited"],
   ] as const)("answers %s with %i and its code", async (code: ErrorCode, status, proxyStatus) => {
-    const outbound = { connect: () => Promise.reject(new CausewayError(code)) };
-    const { port } = await startRelay({ parts: { outbound } });
+    const { port } = await startRelay({ parts: { outbound: failingOutbound(code) } });
     const client = await RawClient.open(port);
     client.send("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n");
     const answer = (await client.rest()).toString();

@@ -1,20 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  encodeReply,
-  REPLY,
-  replyFor,
-  type Socks5Action,
-  Socks5Machine,
-} from "../../../relay/inbound/socks5.ts";
+import type { SocksAction } from "../../../relay/inbound/socks-machine.ts";
+import { encodeReply, REPLY, replyFor, Socks5Machine } from "../../../relay/inbound/socks5.ts";
 
 const CONNECT_IPV4 = [5, 1, 0, 1, 192, 0, 2, 7, 0x1f, 0x90];
 
-function feed(machine: Socks5Machine, bytes: readonly number[] | Uint8Array): Socks5Action[] {
+function feed(machine: Socks5Machine, bytes: readonly number[] | Uint8Array): SocksAction[] {
   return machine.feed(Buffer.from(bytes));
 }
 
-function sent(actions: readonly Socks5Action[]): number[][] {
+function sent(actions: readonly SocksAction[]): number[][] {
   return actions.flatMap((action) => (action.type === "send" ? [[...action.bytes]] : []));
 }
 
@@ -22,7 +17,9 @@ describe("Socks5Machine", () => {
   it("chooses no authentication and connects to an IPv4 address", () => {
     const machine = new Socks5Machine("none");
     expect(sent(feed(machine, [5, 2, 2, 0]))).toEqual([[5, 0]]);
-    expect(feed(machine, CONNECT_IPV4)).toEqual([{ type: "connect", host: "192.0.2.7", port: 8080 }]);
+    expect(feed(machine, CONNECT_IPV4)).toEqual([
+      { type: "request", command: "connect", host: "192.0.2.7", port: 8080 },
+    ]);
   });
 
   it("connects to an IPv6 address and to a name", () => {
@@ -30,21 +27,31 @@ describe("Socks5Machine", () => {
     feed(six, [5, 1, 0]);
     const address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     expect(feed(six, [5, 1, 0, 4, ...address, 0, 80])).toEqual([
-      { type: "connect", host: "2001:db8::1", port: 80 },
+      { type: "request", command: "connect", host: "2001:db8::1", port: 80 },
     ]);
     const named = new Socks5Machine("none");
     feed(named, [5, 1, 0]);
     const name = Buffer.from("Example.com");
     expect(feed(named, [5, 1, 0, 3, name.length, ...name, 1, 187])).toEqual([
-      { type: "connect", host: "Example.com", port: 443 },
+      { type: "request", command: "connect", host: "Example.com", port: 443 },
     ]);
+  });
+
+  it.each([
+    ["bind", [5, 2, 0, 1, 1, 2, 3, 4, 0, 80], { host: "1.2.3.4", port: 80 }],
+    ["associate", [5, 3, 0, 1, 0, 0, 0, 0, 0, 0], { host: "0.0.0.0", port: 0 }],
+    ["associate", [5, 3, 0, 3, 0, 0, 0], { host: "", port: 0 }],
+  ] as const)("reads the command %s", (command, request, target) => {
+    const machine = new Socks5Machine("none");
+    feed(machine, [5, 1, 0]);
+    expect(feed(machine, request)).toEqual([{ type: "request", command, ...target }]);
   });
 
   it("does the same with one byte at a time as with all at once, and keeps what follows", () => {
     const wire = [5, 1, 2, 1, 1, 0x61, 2, 0x62, 0x63, ...CONNECT_IPV4, 9, 9, 9];
     const run = (pieces: readonly (readonly number[])[]) => {
       const machine = new Socks5Machine("password");
-      const actions: Socks5Action[] = [];
+      const actions: SocksAction[] = [];
       for (const piece of pieces) {
         actions.push(...feed(machine, piece));
         if (actions.at(-1)?.type === "sign_in") actions.push(...machine.signedIn(true));
@@ -52,7 +59,7 @@ describe("Socks5Machine", () => {
       return { actions, rest: [...machine.rest()] };
     };
     const whole = run([wire]);
-    expect(whole.actions.map(({ type }) => type)).toEqual(["send", "sign_in", "send", "connect"]);
+    expect(whole.actions.map(({ type }) => type)).toEqual(["send", "sign_in", "send", "request"]);
     expect(whole.actions[1]).toEqual({ type: "sign_in", user: "a", password: "bc" });
     expect(whole.rest).toEqual([9, 9, 9]);
     expect(run(wire.map((byte) => [byte]))).toEqual(whole);
@@ -78,8 +85,6 @@ describe("Socks5Machine", () => {
   });
 
   it.each([
-    ["BIND", [5, 2, 0, 1, 1, 2, 3, 4, 0, 80], REPLY.COMMAND_NOT_SUPPORTED],
-    ["UDP ASSOCIATE", [5, 3, 0, 1, 0, 0, 0, 0, 0, 0], REPLY.COMMAND_NOT_SUPPORTED],
     ["an unknown command", [5, 9, 0, 1, 1, 2, 3, 4, 0, 80], REPLY.COMMAND_NOT_SUPPORTED],
     ["an unknown address type", [5, 1, 0, 2, 1, 2, 3, 4], REPLY.ADDRESS_NOT_SUPPORTED],
     ["a name with a space", [5, 1, 0, 3, 1, 0x20, 0, 80], REPLY.GENERAL_FAILURE],
@@ -105,7 +110,7 @@ describe("Socks5Machine", () => {
           const actions = feed(machine, chunk);
           if (over) expect(actions).toEqual([]);
           if (actions.at(-1)?.type === "sign_in") actions.push(...machine.signedIn(accepted));
-          over ||= actions.some(({ type }) => type === "fail" || type === "connect");
+          over ||= actions.some(({ type }) => type === "fail" || type === "request");
         }
       }),
       { numRuns: 500 },
@@ -132,5 +137,7 @@ describe("replyFor", () => {
     ["dial_timeout", 6],
     ["name_unresolved", 1],
     ["dial_failed", 1],
+    ["not_carried", 7],
+    ["command_unsupported", 7],
   ] as const)("answers %s with %i", (code, reply) => expect(replyFor(code)).toBe(reply));
 });

@@ -14,19 +14,19 @@ const anything = () => undefined;
 describe("DirectOutbound", () => {
   it("dials only those addresses of a name that the policy lets pass", async () => {
     const port = await startEcho();
-    const outbound = new DirectOutbound({ resolve: async () => ["127.0.0.2", "127.0.0.1"] });
+    const outbound = new DirectOutbound({ resolver: { resolve: async () => ["127.0.0.2", "127.0.0.1"] } });
     const refusal = vi.fn((ip: Uint8Array) => (ip[3] === 2 ? "it is inner" : undefined));
-    const socket = await outbound.connect({ host: "a.example", port }, { refusal, signal });
+    const socket = await outbound.connect({ host: "a.example", port }, { refusal, signal, user: "" });
     onTestFinished(() => void socket.destroy());
     expect(socket.remoteAddress).toBe("127.0.0.1");
     expect(refusal).toHaveBeenCalledTimes(2);
   });
 
   it("refuses a name all of whose addresses are inner, and says why", async () => {
-    const outbound = new DirectOutbound({ resolve: async () => ["10.0.0.1", "::ffff:7f00:1"] });
+    const outbound = new DirectOutbound({ resolver: { resolve: async () => ["10.0.0.1", "::ffff:7f00:1"] } });
     const dial = outbound.connect(
       { host: "a.example", port: 80 },
-      { refusal: refusalFor(false, () => []), signal },
+      { refusal: refusalFor(false, () => []), signal, user: "" },
     );
     await expect(dial).rejects.toMatchObject({
       code: "target_refused",
@@ -36,25 +36,28 @@ describe("DirectOutbound", () => {
 
   it("judges a literal in any spelling, without asking a name server", async () => {
     const resolve = vi.fn(async () => []);
-    const outbound = new DirectOutbound({ resolve });
+    const outbound = new DirectOutbound({ resolver: { resolve } });
     for (const host of ["2130706433", "0x7f.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"]) {
-      const dial = outbound.connect({ host, port: 80 }, { refusal: refusalFor(false, () => []), signal });
+      const dial = outbound.connect(
+        { host, port: 80 },
+        { refusal: refusalFor(false, () => []), signal, user: "" },
+      );
       await expect(dial).rejects.toMatchObject({ code: "target_refused" });
     }
     expect(resolve).not.toHaveBeenCalled();
   });
 
   it("never looks up a number that is no address", async () => {
-    const outbound = new DirectOutbound({ resolve: async () => ["127.0.0.1"] });
-    const dial = outbound.connect({ host: "1.2.3.4.5", port: 80 }, { refusal: anything, signal });
+    const outbound = new DirectOutbound({ resolver: { resolve: async () => ["127.0.0.1"] } });
+    const dial = outbound.connect({ host: "1.2.3.4.5", port: 80 }, { refusal: anything, signal, user: "" });
     await expect(dial).rejects.toMatchObject({ code: "name_unknown" });
   });
 
   it("passes on why a name cannot be resolved", async () => {
     const outbound = new DirectOutbound({
-      resolve: () => Promise.reject(new CausewayError("name_unresolved")),
+      resolver: { resolve: () => Promise.reject(new CausewayError("name_unresolved")) },
     });
-    const dial = outbound.connect({ host: "a.example", port: 80 }, { refusal: anything, signal });
+    const dial = outbound.connect({ host: "a.example", port: 80 }, { refusal: anything, signal, user: "" });
     await expect(dial).rejects.toMatchObject({ code: "name_unresolved" });
   });
 });

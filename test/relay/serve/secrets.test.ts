@@ -56,12 +56,17 @@ describe("localEnvironment", () => {
 });
 
 describe("tokenVariables", () => {
-  it("finds both ends of the link and never makes up a password", () => {
+  it("finds both ends of the link and of the ingress, and never makes up a password", () => {
     const raw = {
-      relays: [{ token: "env:RELAY_TOKEN" }, { token: "sha256:00" }, "nonsense"],
-      relay: { edge_token: "env:RELAY_TOKEN", users: [{ name: "u", password: "env:USER_PASSWORD" }] },
+      relays: [{ token: "env:RELAY_TOKEN", key: "env:INGRESS_KEY" }, { token: "sha256:00" }, "nonsense"],
+      relay: {
+        edge_token: "env:RELAY_TOKEN",
+        users: [{ name: "u", password: "env:USER_PASSWORD" }],
+        inbounds: [{ kind: "ingress", key: "env:INGRESS_KEY" }, { kind: "ingress", key: "env:OTHER_KEY" }, 5],
+        outbounds: [{ kind: "socks", password: "env:PROXY_PASSWORD" }],
+      },
     };
-    expect(tokenVariables(raw)).toEqual(["RELAY_TOKEN"]);
+    expect(tokenVariables(raw)).toEqual(["RELAY_TOKEN", "INGRESS_KEY", "OTHER_KEY"]);
     for (const nothing of [undefined, null, 5, [], { relays: 5, relay: [] }]) {
       expect(tokenVariables(nothing)).toEqual([]);
     }

@@ -1,0 +1,160 @@
+// The door of every TCP inbound: it gives each connection a place, learns who is behind a load balancer, turns sources away
+// that the inbound does not serve, and holds clients to the handshake's deadline. It knows no protocol behind the door.
+
+import type { Socket } from "node:net";
+import { RELAY_LIMITS } from "../../shared/limits.ts";
+import { canonicalIp } from "../../shared/net/address.ts";
+import type { Connections, Place } from "./connections.ts";
+import { decodeProxyHeader, type ProxiedConnection } from "./proxy-protocol.ts";
+import type { SessionHost } from "./session.ts";
+import type { Endpoint } from "./socks-machine.ts";
+import { type AddressList, isAllowed } from "./source-acl.ts";
+
+/** A client that was let in. */
+export interface Arrival {
+  readonly socket: Socket;
+  /** Who it is: the peer, or who the load balancer says. */
+  readonly source: Endpoint;
+  /** Where it wanted to go: this listener, or the load balancer's. */
+  readonly destination: Endpoint;
+  readonly place: Place;
+  /** Ends the handshake's deadline. */
+  readonly disarm: () => void;
+  /** Says that the client has spoken: at shutdown it is then waited for. */
+  readonly heard: () => void;
+}
+
+export interface AcceptorOptions {
+  readonly connections: Connections;
+  /** Which clients are served; empty: all. */
+  readonly allow: AddressList;
+  /** Peers that begin with a PROXY protocol header. */
+  readonly from: AddressList;
+}
+
+export class Acceptor {
+  readonly #host: SessionHost;
+  readonly #options: AcceptorOptions;
+  /** Sockets that have not said anything yet: nobody waits for them at shutdown. */
+  readonly #silent = new Set<Socket>();
+  #fullReportedAt = Number.NEGATIVE_INFINITY;
+  #refusedReportedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(host: SessionHost, options: AcceptorOptions) {
+    this.#host = host;
+    this.#options = options;
+  }
+
+  /** Calls `serve` with the client once it is known and let in; turned away ones are destroyed. */
+  accept(socket: Socket, serve: (arrival: Arrival) => void): void {
+    const peer = canonicalIp(socket.remoteAddress ?? "");
+    // Errors end the socket, which is all that matters here; the pipe listens for itself.
+    socket.on("error", () => undefined);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { allow, from, connections } = this.#options;
+    const isBalancer = from.has(peer);
+    if (!isBalancer && !isAllowed(allow, peer)) {
+      this.#turnAway(socket, peer);
+      return;
+    }
+    const place = connections.enter();
+    if (place === undefined) {
+      this.#reportFull(peer);
+      socket.destroy();
+      return;
+    }
+    const arrival = this.#arrivalOf(socket, peer, place);
+    if (isBalancer) this.#readHeader(arrival, serve);
+    else serve(arrival);
+  }
+
+  /** Ends the connections of those that never said anything. */
+  dismissSilent(): void {
+    for (const socket of this.#silent) socket.destroy();
+  }
+
+  #arrivalOf(socket: Socket, peer: string, place: Place): Arrival {
+    const { handshakeTimeoutMs } = this.#host.deps;
+    const deadline = setTimeout(() => this.refuse(socket, peer, "it took too long"), handshakeTimeoutMs);
+    const disarm = (): void => clearTimeout(deadline);
+    this.#silent.add(socket);
+    place.signal.addEventListener("abort", () => {
+      if (!place.carried) socket.destroy();
+    });
+    socket.once("close", () => {
+      disarm();
+      this.#silent.delete(socket);
+      if (!place.carried) place.leave();
+    });
+    return {
+      socket,
+      source: { address: peer, port: socket.remotePort ?? 0 },
+      // A system call that few need.
+      get destination() {
+        return { address: canonicalIp(socket.localAddress ?? "") ?? "", port: socket.localPort ?? 0 };
+      },
+      place,
+      disarm,
+      heard: () => void this.#silent.delete(socket),
+    };
+  }
+
+  /** Reads the header that stands before everything else. */
+  #readHeader(arrival: Arrival, serve: (arrival: Arrival) => void): void {
+    const { socket, source: peer } = arrival;
+    let bytes = Buffer.alloc(0);
+    const onEnd = (): void => void socket.destroy();
+    const onData = (chunk: Buffer): void => {
+      bytes = Buffer.concat([bytes, chunk]);
+      const header = decodeProxyHeader(bytes);
+      if (header.type === "more") return;
+      socket.off("data", onData).off("end", onEnd);
+      socket.pause();
+      if (header.type === "invalid") {
+        this.refuse(socket, peer.address, header.why);
+        return;
+      }
+      if (header.used < bytes.length) socket.unshift(bytes.subarray(header.used));
+      this.#admit({ ...arrival, ...spoken(header.connection) }, serve);
+    };
+    socket.on("data", onData).on("end", onEnd);
+  }
+
+  #admit(arrival: Arrival, serve: (arrival: Arrival) => void): void {
+    const { socket, source } = arrival;
+    if (isAllowed(this.#options.allow, source.address)) serve(arrival);
+    else this.#turnAway(socket, source.address);
+  }
+
+  /** Reports why a client's handshake failed, and ends it. */
+  refuse(socket: Socket, client: string, why: string): void {
+    this.#host.deps.emit({ type: "handshake_failed", ...this.#host.peer(client), why });
+    socket.destroy();
+  }
+
+  #turnAway(socket: Socket, client: string): void {
+    socket.destroy();
+    const now = performance.now();
+    if (now - this.#refusedReportedAt < RELAY_LIMITS.SOURCE_REPORT_INTERVAL_MS) return;
+    this.#refusedReportedAt = now;
+    const why = "the inbound does not serve this address";
+    this.#host.deps.emit({ type: "source_refused", ...this.#host.peer(client), why });
+  }
+
+  #reportFull(address: string): void {
+    const now = performance.now();
+    if (now - this.#fullReportedAt < RELAY_LIMITS.FULL_REPORT_INTERVAL_MS) return;
+    this.#fullReportedAt = now;
+    this.#host.deps.emit({ type: "connections_full", ...this.#host.peer(address) });
+  }
+}
+
+/** What a header says of both ends; nothing where it names nobody. Mapped addresses get their one spelling. */
+function spoken(connection: ProxiedConnection | undefined): Partial<ProxiedConnection> {
+  if (connection === undefined) return {};
+  const canonical = ({ address, port }: Endpoint) => ({ address: canonicalIp(address) ?? address, port });
+  return { source: canonical(connection.source), destination: canonical(connection.destination) };
+}

@@ -1,0 +1,70 @@
+// Who gets through the ingress: requests whose signature holds, once each. What it lets pass is where the edge wants to go.
+// It sees heads only and answers nothing.
+
+import type { IncomingMessage } from "node:http";
+import { CausewayError } from "../../shared/errors.ts";
+import { ReplayWindow } from "../../shared/ingress/replay.ts";
+import { INGRESS_FIELDS, importIngressKey, verifyTarget } from "../../shared/ingress/signature.ts";
+import { type IngressTarget, parseIngressTarget } from "../../shared/ingress/target.ts";
+import { INGRESS_LIMITS } from "../../shared/limits.ts";
+import { canonicalIp } from "../../shared/net/address.ts";
+import type { RelayEvent } from "../events.ts";
+import type { SessionHost, Wish } from "./session.ts";
+
+/** A request that was let through. */
+export interface IngressRequest {
+  readonly target: IngressTarget;
+  readonly wish: Wish;
+}
+
+type Why = Extract<RelayEvent, { type: "signature_refused" }>["why"];
+
+export class IngressGate {
+  readonly #host: SessionHost;
+  readonly #key: CryptoKey;
+  readonly #window = new ReplayWindow({ startedAtMs: Date.now() });
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(host: SessionHost, key: CryptoKey) {
+    this.#host = host;
+    this.#key = key;
+  }
+
+  static async create(host: SessionHost, secret: string): Promise<IngressGate> {
+    return new IngressGate(host, await importIngressKey(secret));
+  }
+
+  /**
+   * Judges a request of `peer`.
+   * @throws CausewayError `signature_refused`; `proxy_full` when more requests come than can be told from replays;
+   *   `bad_request` for a target that is none
+   */
+  async admit({ method = "", headers }: IncomingMessage, peer: string): Promise<IngressRequest> {
+    const shown = { method, target: textOf(headers, "TARGET"), signature: textOf(headers, "SIGNATURE") };
+    const now = Date.now();
+    const check = await verifyTarget(this.#key, shown, now);
+    if (!check.ok) throw this.#refuse(peer, check.fault);
+    const verdict = this.#window.take(check.at, check.nonce, now);
+    if (verdict === "replayed") throw this.#refuse(peer, "replayed");
+    if (verdict === "full") throw new CausewayError("proxy_full");
+    const target = parseIngressTarget(shown.target);
+    if (target === undefined) throw new CausewayError("bad_request");
+    // What is signed comes from the edge, and so it is believed about its client.
+    const client = canonicalIp(String(headers["x-forwarded-for"] ?? "")) ?? peer;
+    return { target, wish: { kind: "proxy", client, user: "", label: target.label } };
+  }
+
+  #refuse(peer: string, why: Why): CausewayError {
+    const now = performance.now();
+    if (now - this.#reportedAt >= INGRESS_LIMITS.REPORT_INTERVAL_MS) {
+      this.#reportedAt = now;
+      this.#host.deps.emit({ type: "signature_refused", ...this.#host.peer(peer), why });
+    }
+    return new CausewayError("signature_refused");
+  }
+}
+
+function textOf(headers: IncomingMessage["headers"], field: keyof typeof INGRESS_FIELDS): string {
+  const value = headers[INGRESS_FIELDS[field]];
+  return typeof value === "string" ? value : "";
+}
