@@ -11,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: "node",
-          include: ["test/{shared,relay,e2e,house}/**/*.test.ts"],
+          include: ["test/{shared,relay,e2e,house}/**/*.test.ts", "test/conformance/*.test.ts"],
           globalSetup: ["test/support/build.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,

@@ -4,10 +4,10 @@
 import { WebSocket } from "ws";
 import { claimPort } from "../../relay/serve/listen.ts";
 import { startProduct } from "../support/product.ts";
+import { passthroughScript, startBareWorker } from "./bare-worker.ts";
 import { startScript } from "./children.ts";
 import { machineLine, median, medianRatio, table } from "./figures.ts";
 import { GENERATOR, type LoadResult, load } from "./http-load.ts";
-import { startPassthrough } from "./passthrough.ts";
 
 const ROUNDS = 5;
 const SECONDS = 3;
@@ -31,7 +31,7 @@ const product = await startProduct({
     ],
   },
 });
-const baseline = await startPassthrough(baselinePort, originPort);
+const baseline = await startBareWorker(passthroughScript(originPort), baselinePort);
 const bearer = Buffer.from(product.adminToken).toString("base64url");
 const dashboard = new WebSocket(`${product.edge.replace("http", "ws")}/api/stats/ws`, [
   "causeway.v1",
@@ -47,7 +47,7 @@ try {
   process.stdout.write(`\n${table(["case", "causeway req/s", "passthrough req/s", "ratio", "aim"], rows)}\n`);
 } finally {
   dashboard.close();
-  await Promise.all([product.stop(), baseline.dispose(), origin.stop()]);
+  await Promise.all([product.stop(), baseline.stop(), origin.stop()]);
 }
 
 async function compare(name: string, host: string, path: string, target: number): Promise<string[]> {

@@ -55,6 +55,25 @@ describe("the dashboard", () => {
     );
   });
 
+  it("shows what was refused by code, how much of a quota is used, and when a host expires", async () => {
+    const host = {
+      ...service("app.example", "http", { errors: 7 }),
+      refused: { rate_limited: 2, sign_in_required: 5 },
+      quota: { used: 250, limit: 1_000, resets_at: Date.UTC(2027, 0, 1) },
+      expires_at: Date.UTC(2027, 11, 31),
+    };
+    dashboard.edge.snapshot = snapshot({ services: [host, service("plain.example", "http")] });
+    const page = await dashboard.openSignedIn();
+    const cells = page.locator("#services tbody tr", { hasText: "app.example" }).locator("td");
+    expect(await cells.nth(9).getAttribute("title")).toBe("sign_in_required 5, rate_limited 2");
+    expect(await cells.nth(12).textContent()).toBe("25 %");
+    expect(await cells.nth(12).getAttribute("title")).toContain("250 B of 1000 B, resets");
+    expect(await cells.nth(13).textContent()).toBe("2027-12-31");
+    const plain = page.locator("#services tbody tr", { hasText: "plain.example" }).locator("td");
+    expect(await plain.nth(12).textContent()).toBe("–");
+    expect(await plain.nth(13).textContent()).toBe("–");
+  });
+
   it("keeps up with snapshots and with the events between them", async () => {
     const page = await dashboard.openSignedIn();
     dashboard.edge.send({

@@ -28,7 +28,16 @@ export function snapshot(parts: Partial<Snapshot> = {}): Snapshot {
 }
 
 export function service(name: string, kind: FlowKind, counters: Partial<Counters> = {}): ServiceSnapshot {
-  return { service: name, kind, ...zeroCounters(), active: 0, up_rate: 0, down_rate: 0, ...counters };
+  return {
+    service: name,
+    kind,
+    ...zeroCounters(),
+    active: 0,
+    up_rate: 0,
+    down_rate: 0,
+    refused: {},
+    ...counters,
+  };
 }
 
 export function flow(id: string, parts: Partial<FlowRecord> = {}): FlowRecord {

@@ -54,7 +54,8 @@ describe("the packed CLI", { timeout: 60_000 }, () => {
 
   it("starts everything from the built edge it carries", async () => {
     const text = await readFile(join(directory, "node_modules/causeway/causeway.toml"), "utf8");
-    await writeFile(join(directory, "causeway.toml"), text.replace("127.0.0.1:1080", "127.0.0.1:0"));
+    const onFreePorts = text.replaceAll(/^listen = "127\.0\.0\.1:\d+"$/gm, 'listen = "127.0.0.1:0"');
+    await writeFile(join(directory, "causeway.toml"), onFreePorts);
     const run = runProgram(main, ["start", "--edge-port", "0", "--demo-port", "0"], { cwd: directory });
     await run.until(/Stop with Ctrl-C/);
     const [, edge = ""] = /(http:\S+)\/#login=/.exec(run.out) ?? [];

@@ -32,17 +32,22 @@ beforeAll(async () => {
 beforeEach(async () => {
   directory ??= await mkdtemp(join(tmpdir(), "causeway-start-"));
   config = join(directory, "causeway.toml");
-  await writeFile(config, defaultConfig.replace("127.0.0.1:1080", "127.0.0.1:0"));
+  await writeFile(config, onFreePorts(defaultConfig));
 });
 
 afterAll(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+
+/** The configuration with its listeners on free ports. */
+function onFreePorts(text: string): string {
+  return text.replaceAll(/^listen = "127\.0\.0\.1:\d+"$/gm, 'listen = "127.0.0.1:0"');
+}
 
 const running: CliRun[] = [];
 
 function start(...more: string[]): CliRun {
   const run = runCli(
     ["start", "--config", config, "--edge-port", "0", "--demo-port", "0", "--state", ".causeway", ...more],
-    { cwd: directory, env: { RELAY_TOKEN: undefined } },
+    { cwd: directory, env: { RELAY_TOKEN: undefined, RELAY_INGRESS_KEY: undefined } },
   );
   running.push(run);
   return run;
@@ -73,7 +78,11 @@ describe("causeway start", { timeout: START_TIMEOUT_MS }, () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "causeway-start-"));
     config = join(directory, "causeway.toml");
-    await writeFile(config, defaultConfig.replace("127.0.0.1:1080", "127.0.0.1:0"));
+    const port = await claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
+    // The edge has to know where the ingress is.
+    const ingress = `127.0.0.1:${port}`;
+    const text = defaultConfig.replaceAll("127.0.0.1:8791", ingress).replace("127.0.0.1:1080", "127.0.0.1:0");
+    await writeFile(config, text);
     run = await startWhole();
   }, START_TIMEOUT_MS);
 
@@ -81,7 +90,8 @@ describe("causeway start", { timeout: START_TIMEOUT_MS }, () => {
 
   it("prints what listens where and which setting moves it", () => {
     expect(run.out).toMatch(/edge\S* .*http:\/\/127\.0\.0\.1:\d+ +--edge-port\n/);
-    expect(run.out).toMatch(/SOCKS5 and HTTP proxy +127\.0\.0\.1:\d+ +relay\.inbounds\[0\]\.listen\n/);
+    expect(run.out).toMatch(/SOCKS and HTTP proxy +127\.0\.0\.1:\d+ +relay\.inbounds\[0\]\.listen\n/);
+    expect(run.out).toMatch(/ingress for the edge +127\.0\.0\.1:\d+ +relay\.inbounds\[1\]\.listen\n/);
     expect(run.out).toMatch(/demo origin +http:\/\/127\.0\.0\.1:\d+ +--demo-port\n/);
     expect(run.out).toMatch(/http:\/\/echo\.localhost:\d+\//);
     expect(run.err).toBe("");
@@ -95,6 +105,13 @@ describe("causeway start", { timeout: START_TIMEOUT_MS }, () => {
     expect(JSON.parse(outputs[0] ?? "")).toMatchObject({ "x-forwarded-host": "demo.localhost" });
     expect(commands[1]).toContain("socks5h://127.0.0.1:");
     expect(outputs[2]).toMatch(/^#EXTM3U\n/);
+  });
+
+  it("serves a host by way of the relay's ingress, with a key that it made itself", async () => {
+    const [, edge = ""] = /(http:\S+)\/#login=/.exec(run.out) ?? [];
+    const { stdout } = await execute("curl", ["-s", "-H", "Host: relayed.localhost", `${edge}/headers`]);
+    expect(JSON.parse(stdout)).toMatchObject({ "x-forwarded-host": "relayed.localhost" });
+    expect(stdout).not.toContain("x-causeway");
   });
 
   it("prints a login link that works once and only once", async () => {
@@ -142,7 +159,7 @@ describe("causeway start", { timeout: START_TIMEOUT_MS }, () => {
   it("stops everything at Ctrl-C and leaves no process and no port", async () => {
     const tree = processTree(run.child.pid ?? 0);
     const ports = portsOf(run.out);
-    expect(ports).toHaveLength(3);
+    expect(ports).toHaveLength(4);
     pressCtrlC(run);
     expect(await run.ended).toBe(0);
     expect(run.out).toContain("Stopped");
@@ -216,7 +233,7 @@ describe("causeway start that cannot start", { timeout: START_TIMEOUT_MS }, () =
   });
 
   it("names the taken port of an inbound and its key, and leaves nothing running", async () => {
-    await writeFile(config, defaultConfig.replace("127.0.0.1:1080", `127.0.0.1:${taken}`));
+    await writeFile(config, onFreePorts(defaultConfig).replace("127.0.0.1:0", `127.0.0.1:${taken}`));
     const run = start();
     await run.until(/Starting the relay/);
     const tree = processTree(run.child.pid ?? 0);
@@ -235,8 +252,8 @@ describe("causeway start that cannot start", { timeout: START_TIMEOUT_MS }, () =
     expect(await run.ended).toBe(2);
     expect(run.err).toContain("colour");
     expect(run.err).toContain("edge.channel_host");
-    expect(run.err).toContain("hosts[3].host");
-    expect(run.err).toContain("hosts[3].upstreams");
+    expect(run.err).toContain("hosts[4].host");
+    expect(run.err).toContain("hosts[4].upstreams");
   });
 
   it("exits with 2 when there is no configuration file", async () => {

@@ -1,43 +1,49 @@
-// WebSocket passthrough with a real client and a real server on both sides of the edge.
+// WebSocket passthrough through the whole product: what is counted, what is refused, and that nothing is left behind. What
+// any proxy must do with WebSockets is in test/conformance.
 
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { readSecrets } from "../../relay/serve/secrets.ts";
 import { type OddOrigin, startOddOrigin } from "../support/odd-origin.ts";
 import { type Product, startProduct } from "../support/product.ts";
-import { untilCounted } from "../support/stats.ts";
+import { readStats, untilCounted } from "../support/stats.ts";
 
 let product: Product;
 let odd: OddOrigin;
+let front: string;
 /** An upstream whose sockets a test can hold in its hands. */
 let upstream: WebSocketServer;
 const clients: WebSocket[] = [];
 
 beforeAll(async () => {
   odd = await startOddOrigin();
-  upstream = new WebSocketServer({
-    host: "127.0.0.1",
-    port: 0,
-    verifyClient: ({ req }: { req: IncomingMessage }) => req.url !== "/refuse",
-  });
+  upstream = new WebSocketServer({ host: "127.0.0.1", port: 0 });
   await once(upstream, "listening");
   const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
   product = await startProduct({
     config: (demo) => ({
       hosts: [
-        { host: "echo.test", upstreams: [demo] },
         { host: "order.test", upstreams: [demo] },
         { host: "raw.test", upstreams: [demo], websocket: { meter: false } },
-        { host: "held.test", upstreams: [url] },
         { host: "apart.test", upstreams: [url] },
         { host: "idle.test", upstreams: [demo], websocket: { idle_timeout: "1s" } },
         { host: "page.test", upstreams: [odd.url] },
         { host: "down.test", upstreams: ["http://127.0.0.1:9"] },
+        { host: "few.test", upstreams: [url], websocket: { max_connections: 2 } },
+        {
+          host: "each.test",
+          upstreams: [url, "http://127.0.0.1:9"],
+          policy: "first",
+          websocket: { max_per_ip: 1 },
+        },
+        { host: "cycles.test", upstreams: [url], websocket: { max_connections: 40, max_per_ip: 40 } },
       ],
     }),
   });
+  front = (await readSecrets(product.stateDir)).FRONT_SECRET ?? "";
 }, 60_000);
 
 afterEach(() => {
@@ -51,8 +57,9 @@ afterAll(async () => {
   await odd.stop();
 });
 
-function dial(host: string, path = "/echo", protocols: string[] = []): WebSocket {
-  const client = new WebSocket(product.edge.replace("http", "ws") + path, protocols, { headers: { host } });
+function dial(host: string, path = "/echo", from?: string): WebSocket {
+  const named = from === undefined ? {} : { "x-causeway-front": front, "x-causeway-client": from };
+  const client = new WebSocket(product.edge.replace("http", "ws") + path, { headers: { host, ...named } });
   // A refused one is ended before it was ever open, which it reports as an error.
   client.on("error", () => undefined);
   clients.push(client);
@@ -64,25 +71,18 @@ async function opened(client: WebSocket): Promise<WebSocket> {
   return client;
 }
 
-/** The close that a socket gets, as code and reason. */
-async function closeOf(socket: WebSocket): Promise<[number, string]> {
-  const [code, reason] = (await once(socket, "close")) as [number, Buffer];
-  return [code, reason.toString()];
+function closeOf(socket: WebSocket): Promise<[number, string]> {
+  return new Promise((resolve) => {
+    socket.once("close", (code, reason) => resolve([code, reason.toString()]));
+  });
 }
 
-/** The status that refuses an upgrade. */
-async function refusal(client: WebSocket): Promise<number | undefined> {
-  const [, reply] = await once(client, "unexpected-response");
-  reply.resume();
-  return reply.statusCode;
-}
-
-/** A client at the edge and the socket that its connection became at the upstream. */
-async function held(host = "held.test"): Promise<[client: WebSocket, server: WebSocket]> {
-  const connected = once(upstream, "connection");
-  const client = dial(host, "/");
-  const [[server]] = await Promise.all([connected, opened(client)]);
-  return [client, server];
+/** The reply that refuses an upgrade: its status and its code. */
+async function refusal(client: WebSocket): Promise<[number | undefined, string]> {
+  const [, reply] = (await once(client, "unexpected-response")) as [unknown, IncomingMessage];
+  let text = "";
+  for await (const piece of reply) text += piece;
+  return [reply.statusCode, (JSON.parse(text) as { error: { code: string } }).error.code];
 }
 
 async function exchange(host: string, count: number): Promise<number> {
@@ -105,33 +105,38 @@ async function exchange(host: string, count: number): Promise<number> {
 }
 
 describe("a WebSocket", { timeout: 30_000 }, () => {
-  it("carries 1,000 messages each way in order, text and binary, counted to the byte", async () => {
+  it("is counted to the byte and message", async () => {
     const bytes = await exchange("order.test", 1_000);
+    const messages = { messages_up: 1_000, messages_down: 1_000 };
+    const whole = { aborted: 0, errors: 0, active: 0 };
     await untilCounted(
       product,
       "order.test",
-      {
-        requests: 1,
-        up: bytes,
-        down: bytes,
-        messages_up: 1_000,
-        messages_down: 1_000,
-        aborted: 0,
-        errors: 0,
-        active: 0,
-      },
+      { requests: 1, up: bytes, down: bytes, ...messages, ...whole },
       "ws",
     );
   });
 
-  it("carries them untouched with meter = false, and counts the request", async () => {
+  it("with meter = false counts as a request only", async () => {
     await exchange("raw.test", 1_000);
     const nothing = { up: 0, down: 0, messages_up: 0, messages_down: 0, aborted: 0 };
     await untilCounted(product, "raw.test", { requests: 1, ...nothing, active: 0 }, "ws");
   });
 
+  it("gets the edge's own fields with its 101, metered or not", async () => {
+    for (const host of ["order.test", "raw.test"]) {
+      const client = dial(host);
+      const [[reply]] = (await Promise.all([once(client, "upgrade"), opened(client)])) as [
+        [IncomingMessage],
+        unknown,
+      ];
+      expect(reply.headers["x-request-id"], host).toMatch(/^[0-9a-f]{12}-[0-9a-f]+$/);
+    }
+  });
+
   it("counts messages each way apart, empty ones too", async () => {
-    const [client, server] = await held("apart.test");
+    const connected = once(upstream, "connection") as Promise<[WebSocket]>;
+    const [client, [server]] = await Promise.all([opened(dial("apart.test", "/")), connected]);
     const third = new Promise<void>((resolve) => {
       let left = 3;
       server.on("message", () => --left === 0 && resolve());
@@ -145,80 +150,70 @@ describe("a WebSocket", { timeout: 30_000 }, () => {
     await untilCounted(product, "apart.test", counted, "ws");
   });
 
-  it("negotiates its subprotocol end to end", async () => {
-    for (const host of ["echo.test", "raw.test"]) {
-      const client = await opened(dial(host, "/echo", ["other", "echo.v1"]));
-      expect(client.protocol).toBe("echo.v1");
-    }
-  });
-
-  it("relays the client's close with code and reason, and the upstream's answer to it", async () => {
-    const [client, server] = await held();
-    const atServer = closeOf(server);
-    const atClient = closeOf(client);
-    client.close(4001, "enough");
-    expect(await atServer).toEqual([4001, "enough"]);
-    expect(await atClient).toEqual([4001, "enough"]);
-  });
-
-  it("relays the upstream's close with code and reason", async () => {
-    const [client, server] = await held();
-    const atServer = closeOf(server);
-    const atClient = closeOf(client);
-    server.close(4002, "gone");
-    expect(await atClient).toEqual([4002, "gone"]);
-    expect(await atServer).toEqual([4002, "gone"]);
-  });
-
-  it("relays a close without a code as one without a code", async () => {
-    const [client, server] = await held();
-    const atServer = closeOf(server);
-    client.close();
-    expect(await atServer).toEqual([1005, ""]);
-  });
-
-  it("tells the upstream 1001 when the client breaks off", async () => {
-    const [client, server] = await held();
-    const atServer = closeOf(server);
-    client.terminate();
-    expect((await atServer)[0]).toBe(1001);
-  });
-
-  it("tells the client 1011 when the upstream breaks off", async () => {
-    const [client, server] = await held();
-    const atClient = closeOf(client);
-    server.terminate();
-    expect((await atClient)[0]).toBe(1011);
-  });
-
   it("is closed 1001 when nothing moves for idle_timeout", async () => {
     const client = await opened(dial("idle.test"));
     expect(await closeOf(client)).toEqual([1001, "idle"]);
     await untilCounted(product, "idle.test", { requests: 1, aborted: 0, active: 0 }, "ws");
   });
-
-  it("is closed 1009 for a message of more than 32 MiB", async () => {
-    const [client, server] = await held();
-    const atServer = closeOf(server);
-    const atClient = closeOf(client);
-    client.send(Buffer.alloc(33 * 1024 * 1024));
-    expect((await atClient)[0]).toBe(1009);
-    expect((await atServer)[0]).toBe(1001);
-  });
 });
 
 describe("an upgrade", { timeout: 30_000 }, () => {
-  it("that the upstream refuses gets the upstream's status", async () => {
-    expect(await refusal(dial("held.test", "/refuse"))).toBe(401);
-  });
-
   it("that the upstream answers with a page is a 502", async () => {
-    expect(await refusal(dial("page.test", "/"))).toBe(502);
+    expect(await refusal(dial("page.test", "/"))).toEqual([502, "upgrade_refused"]);
   });
 
   it("of a host that is unknown or down is refused like any request", async () => {
-    expect(await refusal(dial("nobody.test"))).toBe(404);
-    expect(await refusal(dial("down.test"))).toBe(502);
+    expect(await refusal(dial("nobody.test"))).toEqual([404, "host_unknown"]);
+    expect(await refusal(dial("down.test"))).toEqual([502, "upstream_unreachable"]);
     await untilCounted(product, "down.test", { requests: 1, errors: 1, aborted: 0, active: 0 }, "ws");
+  });
+
+  it("beyond websocket.max_connections is a 503, until one has ended", async () => {
+    const [first] = await Promise.all([1, 2].map((n) => opened(dial("few.test", "/", `192.0.2.${n}`))));
+    expect(await refusal(dial("few.test", "/", "192.0.2.3"))).toEqual([503, "too_many_connections"]);
+    // Requests that are no sockets have places of their own.
+    expect((await product.fetchHost("few.test", "/")).status).toBe(426);
+    first?.close();
+    await vi.waitFor(() => opened(dial("few.test", "/", "192.0.2.3")), 5_000);
+  });
+
+  it("beyond websocket.max_per_ip is a 429 for that address, or its /64, and for no other", async () => {
+    const first = await opened(dial("each.test", "/", "2001:db8::1"));
+    expect(await refusal(dial("each.test", "/", "2001:db8::ffff:1"))).toEqual([429, "too_many_sockets"]);
+    await opened(dial("each.test", "/", "2001:db8:0:1::1"));
+    await opened(dial("each.test", "/", "192.0.2.1"));
+    expect(await refusal(dial("each.test", "/", "192.0.2.1"))).toEqual([429, "too_many_sockets"]);
+    first.terminate();
+    await vi.waitFor(() => opened(dial("each.test", "/", "2001:db8::2")), 5_000);
+  });
+});
+
+describe("sockets that come and go", { timeout: 60_000 }, () => {
+  it("leave no place, no flow and no connection behind, however they end", async () => {
+    let cycles = 0;
+    const byServer = new Set<number>();
+    upstream.on("connection", (server: WebSocket, { url }: IncomingMessage) => {
+      if (byServer.has(Number(url?.slice(1)))) server.terminate();
+    });
+    async function lane(): Promise<void> {
+      for (let cycle = cycles++; cycle < 500; cycle = cycles++) {
+        const way = cycle % 4;
+        if (way === 3) byServer.add(cycle);
+        const client = dial("cycles.test", `/${cycle}`);
+        const closed = closeOf(client);
+        await opened(client);
+        if (way === 0) client.close(1000);
+        else if (way === 1) client.terminate();
+        else if (way === 2) client.close();
+        await closed;
+      }
+    }
+    await Promise.all(Array.from({ length: 20 }, lane));
+    await untilCounted(product, "cycles.test", { requests: 500, errors: 0, active: 0 }, "ws");
+    await vi.waitFor(() => expect(upstream.clients.size).toBe(0));
+    // All 40 places are free again.
+    await Promise.all(Array.from({ length: 40 }, () => opened(dial("cycles.test", "/last"))));
+    const { services } = await readStats(product);
+    expect(services.find(({ service }) => service === "cycles.test")?.errors).toBe(0);
   });
 });

@@ -12,8 +12,8 @@ export interface OddOrigin {
 }
 
 /**
- * Paths: /hang and /hang.ts never answer; /drip sends a byte each 50 ms without end; /cut breaks off a body without length; /take answers once it
- * has read the body; /early answers 413 without reading it; /hop sends hop-by-hop fields; /echo-url answers with the request target as it came.
+ * Paths: /hang and /hang.ts never answer; /drip sends a byte each 50 ms without end; /take answers once it has read the body;
+ * /request-id names its own; everything else answers with the request target as it came.
  */
 export async function startOddOrigin(): Promise<OddOrigin> {
   const seen = new Map<string, IncomingMessage>();
@@ -52,28 +52,9 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     response.on("close", () => clearInterval(timer));
     return;
   }
-  if (path === "/cut") {
-    response.write("x".repeat(100_000), () => response.destroy());
-    return;
-  }
   if (path === "/take") {
     request.resume();
     request.on("end", () => response.end());
-    return;
-  }
-  if (path === "/early") {
-    response.writeHead(413, { "Content-Length": "0" }).end();
-    return;
-  }
-  if (path === "/hop") {
-    response.writeHead(200, {
-      Connection: "X-Private",
-      "X-Private": "1",
-      "X-Public": "1",
-      "Proxy-Connection": "keep-alive",
-      "Content-Length": "0",
-    });
-    response.end();
     return;
   }
   response.end(request.url);

@@ -32,6 +32,8 @@ export interface ProductOptions {
   readonly config?: Table | ((demo: string) => Table);
   /** Keys of `[relay]` that replace the default ones. */
   readonly relay?: Table;
+  /** What the Worker logs. */
+  readonly onLog?: (level: string, message: string) => void;
 }
 
 interface FetchHostInit {
@@ -53,6 +55,8 @@ export interface Product {
   /** Where the objects' storage lies. */
   readonly stateDir: string;
   readonly adminToken: string;
+  /** Id of the workerd process; undefined while it is down. */
+  readonly edgePid: number | undefined;
   /** fetch of a path of the control API with the admin's token. */
   api(path: string, init?: RequestInit): Promise<Response>;
   /** Request to the edge with that Host; redirects are not followed, compressed bodies not decoded. */
@@ -74,7 +78,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   await buildEdgeIfStale();
   const demo = await startDemo({ host: "127.0.0.1", port: 0 });
   const secrets = await localSecrets(stateDir, ["ADMIN_TOKEN", "ROOT_KEY", "FRONT_SECRET"]);
-  const product = new RunningProduct(stateDir, demo, secrets);
+  const product = new RunningProduct(stateDir, demo, secrets, options.onLog);
   try {
     const overrides = typeof options.config === "function" ? options.config(demo.url) : options.config;
     await product.start({ ...overrides }, options.relay);
@@ -89,16 +93,23 @@ class RunningProduct implements Product {
   readonly stateDir: string;
   readonly #demo: Demo;
   readonly #secrets: Readonly<Record<string, string>>;
+  readonly #onLog: ProductOptions["onLog"];
   #raw: Table = {};
   #edge: Edge | undefined;
   #edgePort = 0;
   #relay: LinkedRelay | undefined;
   #relayConfig: RelayConfig | undefined;
 
-  constructor(stateDir: string, demo: Demo, secrets: Readonly<Record<string, string>>) {
+  constructor(
+    stateDir: string,
+    demo: Demo,
+    secrets: Readonly<Record<string, string>>,
+    onLog: ProductOptions["onLog"],
+  ) {
     this.stateDir = stateDir;
     this.#demo = demo;
     this.#secrets = secrets;
+    this.#onLog = onLog;
   }
 
   async start(overrides: Table, relay: Table | undefined): Promise<void> {
@@ -128,6 +139,10 @@ class RunningProduct implements Product {
 
   get adminToken(): string {
     return this.#secrets.ADMIN_TOKEN ?? "";
+  }
+
+  get edgePid(): number | undefined {
+    return this.#edge?.pid;
   }
 
   api(path: string, init: RequestInit = {}): Promise<Response> {
@@ -183,6 +198,7 @@ class RunningProduct implements Product {
       stateDir: this.stateDir,
       vars: this.#secrets,
       onLog: (level, message) => {
+        this.#onLog?.(level, message);
         if (process.env.CAUSEWAY_TEST_LOG !== undefined) process.stderr.write(`edge ${level}: ${message}\n`);
       },
     });

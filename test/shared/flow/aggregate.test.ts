@@ -4,7 +4,7 @@ import { zeroCounters } from "../../../shared/flow/counters.ts";
 import { FLOW_LIMITS, STATS_LIMITS } from "../../../shared/limits.ts";
 import { batchOf, flowRecord, serviceDelta } from "./batches.ts";
 
-const EMPTY: AggregateState = { since: 0, totals: [], sources: [], lost_sources: 0 };
+const EMPTY: AggregateState = { since: 0, totals: [], sources: [], lost_sources: 0, quotas: [] };
 const SILENT = STATS_LIMITS.SOURCE_SILENT_MS;
 
 function openBatch(fields: Parameters<typeof batchOf>[0] = {}) {
@@ -146,6 +146,36 @@ describe("Aggregate", () => {
     expect(rates).toEqual({ up: 500, down: 1_000, requests: 0 });
     expect(services).toMatchObject([{ up_rate: 500, down_rate: 1_000 }]);
     expect(aggregate.snapshot(start + 60_000, []).rates.down).toBe(0);
+  });
+
+  it("adds refusals up by code, also those of rows and totals, and reads rows without any", () => {
+    const totals = [{ service: "app.test", kind: "http" as const, ...zeroCounters(), errors: 1 }];
+    const unfolded = [
+      { service: "app.test", kind: "http" as const, ...zeroCounters(), errors: 1, refused: { a: 1 } },
+    ];
+    const sources = [{ source: "s", seq: 1, seen_at: 0, open: 0, lost: false, unfolded }];
+    const aggregate = new Aggregate({ ...EMPTY, totals, sources }, 0);
+    const services = [serviceDelta({ errors: 3, requests: 3, refused: { a: 1, b: 2 } })];
+    const change = aggregate.merge(batchOf({ seq: 2, services }), 1);
+    expect(change?.row.unfolded).toMatchObject([{ refused: { a: 2, b: 2 } }]);
+    expect(aggregate.snapshot(1, []).services).toMatchObject([{ errors: 5, refused: { a: 2, b: 2 } }]);
+  });
+
+  it("charges the quotas that isolates name, each batch once, and never a relay's", () => {
+    const aggregate = new Aggregate(EMPTY, 0);
+    const terms = { epoch: 1, quota: { limit: 100, period: "day" as const }, expires_at: 5 };
+    const services = [
+      serviceDelta({ up: 10, down: 30, terms }),
+      serviceDelta({ kind: "ws", down: 20, terms }),
+    ];
+    expect(aggregate.merge(batchOf({ services }), 1)?.quotas.at(-1)).toMatchObject({ used: 60 });
+    aggregate.merge(batchOf({ services }), 1);
+    aggregate.merge(batchOf({ source: "r", origin: "relay", services }), 1);
+    expect(aggregate.quotaNews(undefined, 1)?.over).toEqual([]);
+    const [entry] = aggregate.snapshot(1, []).services;
+    expect(entry).toMatchObject({ quota: { used: 60, limit: 100 }, expires_at: 5 });
+    aggregate.merge(batchOf({ source: "t", services }), 1);
+    expect(aggregate.quotaNews(undefined, 1)?.over).toMatchObject([{ service: "app.test", limit: 100 }]);
   });
 
   it("shows services with open flows before busier ones without", () => {

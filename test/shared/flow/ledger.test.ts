@@ -167,6 +167,39 @@ describe("Ledger", () => {
     expect(services.find((entry) => entry.service === "other")).toMatchObject({ requests: 10, down: 10 });
   });
 
+  it("counts refusals by code, with and without a flow, once", () => {
+    const ledger = newLedger();
+    ledger.refuse("app.test", "http", "rate_limited");
+    ledger.refuse("app.test", "http", "rate_limited");
+    ledger.close(ledger.open(flowInit()), "refused", 1, "upstream_timeout");
+    ledger.close(ledger.open(flowInit()), "aborted", 1, "upstream_timeout");
+    const batch = report(ledger, 1_000);
+    expect(batch?.services).toMatchObject([
+      { requests: 4, errors: 3, refused: { rate_limited: 2, upstream_timeout: 1 } },
+    ]);
+    expect(v.safeParse(BatchSchema, batch).success).toBe(true);
+    ledger.refuse("app.test", "http");
+    expect(report(ledger, 2_000)?.services[0]).not.toHaveProperty("refused");
+  });
+
+  it("reports a service's terms with its counts, and never sums it up as other", () => {
+    const terms = { epoch: 1, quota: { limit: 1e6, period: "day" as const } };
+    const options = { source: "s", origin: "edge" as const, name: "edge" };
+    const ledger = new Ledger(options, (service) => (service === "late" ? terms : undefined));
+    for (let i = 0; i < FLOW_LIMITS.SERVICES_MAX; i++) ledger.open(flowInit({ service: `s${i}` }));
+    ledger.open(flowInit({ service: "late" })).down = 9;
+    const services = report(ledger, 1_000)?.services ?? [];
+    expect(services.find(({ service }) => service === "late")).toMatchObject({ down: 9, terms });
+    expect(services[0]).not.toHaveProperty("terms");
+  });
+
+  it("marks the flows that are to be broken off", () => {
+    const ledger = newLedger();
+    const [over, other] = [ledger.open(flowInit()), ledger.open(flowInit({ service: "other.test" }))];
+    ledger.cut(({ service }) => service === "app.test");
+    expect([over.cut, other.cut]).toEqual(["quota", undefined]);
+  });
+
   it("yields a valid batch that fits a link message at all bounds and with hostile texts", () => {
     const ledger = newLedger();
     const hostile = "\u0001".repeat(FLOW_LIMITS.TEXT_CHARS_MAX * 2);

@@ -2,14 +2,17 @@
 
 import type { AggregateState, Change, SourceRow } from "../../../shared/flow/aggregate.ts";
 import { addCounters, zeroCounters } from "../../../shared/flow/counters.ts";
+import type { QuotaRow } from "../../../shared/flow/quota.ts";
 import type { ServiceCounters } from "../../../shared/flow/totals.ts";
 
 export class MemoryStore {
   readonly rows = new Map<string, SourceRow>();
   readonly totals = new Map<string, ServiceCounters>();
+  readonly quotas = new Map<string, QuotaRow>();
   readonly #live = new Set<string>();
 
-  store({ row, fold }: Change, live: boolean): void {
+  store({ row, fold, quotas }: Change, live: boolean): void {
+    for (const quota of quotas) this.quotas.set(quota.service, quota);
     if (fold) for (const counters of row.unfolded) this.#fold(counters);
     this.rows.set(row.source, structuredClone({ ...row, unfolded: fold ? [] : row.unfolded }));
     if (live) this.#live.add(row.source);
@@ -22,6 +25,7 @@ export class MemoryStore {
       since: 0,
       totals: [...this.totals.values()],
       sources,
+      quotas: [...this.quotas.values()],
       lost_sources: lostSources,
     });
   }

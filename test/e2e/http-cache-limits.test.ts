@@ -1,0 +1,206 @@
+// What the HTTP cache of a host never does, through the whole product: store what is not for everyone or not whole, share one
+// client's reply with another, or go on using what was changed or purged.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { CacheOrigin } from "../support/cache-origin.ts";
+import { CachedHosts, HOST } from "../support/cached-hosts.ts";
+import type { Product } from "../support/product.ts";
+
+const HOUR = { "Cache-Control": "max-age=3600" };
+const MIB = 1024 * 1024;
+
+let hosts: CachedHosts;
+let origin: CacheOrigin;
+let product: Product;
+let get: CachedHosts["get"];
+
+beforeAll(async () => {
+  hosts = await CachedHosts.start({
+    "members.test": {
+      cache: true,
+      basic_auth: ["ann", "bob"].map((user) => ({ user, password: "a password of theirs" })),
+      headers: { request: { remove: ["Authorization"] } },
+    },
+  });
+  ({ origin, product } = hosts);
+  get = (...asked) => hosts.get(...asked);
+}, 60_000);
+
+afterAll(() => hosts?.stop());
+
+describe("what is not stored", () => {
+  it.each([
+    ["private", { "Cache-Control": "private, max-age=60" }, {}],
+    ["no-store", { "Cache-Control": "no-store" }, {}],
+    ["a cookie for one client", { ...HOUR, "Set-Cookie": "session=1" }, {}],
+    ["an answer to Authorization", HOUR, { Authorization: "Bearer x" }],
+    [
+      "a guess where there was a cookie",
+      { "Last-Modified": "Wed, 01 Jan 2020 00:00:00 GMT" },
+      { Cookie: "a=1" },
+    ],
+    ["what varies by everything", { ...HOUR, Vary: "*" }, {}],
+  ])("%s", async (name, fields, headers) => {
+    const path = `/never/${encodeURIComponent(name)}`;
+    origin.counts(path, fields as Record<string, string>);
+    expect((await get(path, headers)).text).toBe("body 1");
+    expect((await get(path, headers)).text).toBe("body 2");
+  });
+
+  it("a body that breaks off: the client sees it break, and the next one gets it whole", async () => {
+    origin.on("/broken", (_request, response, count) => {
+      response.writeHead(200, { ...HOUR, "Content-Length": 2 * MIB });
+      if (count > 1) response.end(Buffer.alloc(2 * MIB, "w"));
+      else response.write(Buffer.alloc(MIB, "b"), () => response.destroy());
+    });
+    await expect(get("/broken")).rejects.toThrow();
+    const next = await get("/broken");
+    expect([next.text.length, next.text[0]]).toEqual([2 * MIB, "w"]);
+    origin.on("/cut", (_request, response, count) => {
+      response.writeHead(200, HOUR);
+      if (count > 1) response.end("begun ended");
+      else response.write("begun ", () => response.destroy());
+    });
+    await expect(get("/cut")).rejects.toThrow();
+    expect((await get("/cut")).text).toBe("begun ended");
+    origin.on("/short", (_request, response, count) => {
+      response.writeHead(200, { ...HOUR, "Content-Length": 10 });
+      if (count > 1) response.end("0123456789");
+      else response.write("01234", () => response.destroy());
+    });
+    expect((await get("/short")).status).toBe(502);
+    expect((await get("/short")).text).toBe("0123456789");
+  });
+
+  it("an error that a client made by its own fields", async () => {
+    origin.on("/poison", (request, response) => {
+      const isOdd =
+        request.headers["x-odd"] !== undefined || request.headers["x-http-method-override"] !== undefined;
+      response.writeHead(isOdd ? 400 : 200, HOUR).end(isOdd ? "bad" : "good");
+    });
+    expect((await get("/poison", { "X-Odd": "1" })).text).toBe("bad");
+    expect((await get("/poison", { "X-HTTP-Method-Override": "POST" })).text).toBe("good");
+    expect((await get("/poison")).text).toBe("good");
+  });
+});
+
+describe("concurrent misses", () => {
+  it("become one request to the upstream", async () => {
+    let release = (): void => undefined;
+    origin.on("/together", (_request, response, count) => {
+      release = () => response.writeHead(200, HOUR).end(`body ${count}`);
+    });
+    const all = Array.from({ length: 20 }, () => get("/together"));
+    await origin.requested("/together", 1);
+    // The others are on their way over their own sockets; none of them shows at the origin.
+    await sleep(200);
+    release();
+    const got = await Promise.all(all);
+    expect(new Set(got.map(({ text }) => text))).toEqual(new Set(["body 1"]));
+    expect(origin.requests("/together")).toHaveLength(1);
+    expect(got.some(({ cache }) => cache.endsWith("collapsed"))).toBe(true);
+  });
+
+  it("are served although the client whose request went out has left", async () => {
+    let release = (): void => undefined;
+    origin.on("/left", (_request, response, count) => {
+      release = () => response.writeHead(200, HOUR).end(`body ${count}`);
+    });
+    const leaving = new AbortController();
+    const first = product.fetchHost(HOST, "/left", { signal: leaving.signal });
+    first.catch(() => undefined);
+    await origin.requested("/left", 1);
+    const others = Array.from({ length: 3 }, () => get("/left"));
+    await sleep(200);
+    leaving.abort();
+    await sleep(50);
+    release();
+    for (const { text } of await Promise.all(others)) expect(text).toBe("body 1");
+  });
+
+  it("do not wait for a body that is too long to be shared", async () => {
+    const { promise: goOn, resolve: finish } = Promise.withResolvers<void>();
+    origin.on("/long", (_request, response) => {
+      response.writeHead(200, HOUR).write(Buffer.alloc(MIB));
+      void goOn.then(() => response.end());
+    });
+    const both = [get("/long"), get("/long")];
+    await origin.requested("/long", 2);
+    finish();
+    for (const { text } of await Promise.all(both)) expect(text.length).toBe(MIB);
+  });
+
+  it("do not share what is for one client only", async () => {
+    const held: (() => void)[] = [];
+    origin.on("/single", (_request, response, count) => {
+      const answer = () => response.writeHead(200, { "Cache-Control": "private" }).end(`body ${count}`);
+      if (count > 1) answer();
+      else held.push(answer);
+    });
+    const all = Array.from({ length: 5 }, () => get("/single"));
+    await origin.requested("/single", 1);
+    await sleep(100);
+    for (const answer of held) answer();
+    const texts = (await Promise.all(all)).map(({ text }) => text);
+    expect(new Set(texts).size).toBe(5);
+  });
+});
+
+describe("invalidation", () => {
+  it("follows a successful unsafe request, for its address and those that the reply names", async () => {
+    const changed = "/items/1";
+    origin.counts("/items", HOUR);
+    origin.counts(changed, HOUR);
+    const read = async () => [(await get("/items")).text, (await get(changed)).text];
+    expect(await read()).toEqual(["body 1", "body 1"]);
+    origin.on("/items", (request, response, count) => {
+      if (request.method === "GET") response.writeHead(200, HOUR).end(`body ${count}`);
+      else response.writeHead(count === 2 ? 500 : 201, { Location: changed, "Content-Length": "0" }).end();
+    });
+    await get("/items", {}, { method: "POST" });
+    expect(await read()).toEqual(["body 1", "body 1"]);
+    await get("/items", {}, { method: "POST" });
+    expect(await read()).toEqual(["body 4", "body 2"]);
+  });
+
+  it("comes with a purge, within seconds", async () => {
+    origin.counts("/purged", HOUR);
+    origin.counts("/kept", HOUR);
+    await get("/purged");
+    await get("/kept");
+    const body = JSON.stringify({ url: `http://${HOST}/purged` });
+    const purge = await product.api("/api/cache/purge", {
+      method: "POST",
+      body,
+      headers: { "Content-Type": "application/json" },
+    });
+    expect(purge.ok).toBe(true);
+    await vi.waitFor(async () => expect((await get("/purged")).text).toBe("body 2"), {
+      timeout: 6_000,
+      interval: 100,
+    });
+    expect((await get("/kept")).text).toBe("body 1");
+  });
+});
+
+describe("requests with credentials", () => {
+  it("share replies that the upstream marks as public, but only among themselves", async () => {
+    origin.counts("/public", { "Cache-Control": "public, max-age=60" });
+    const authorized = { Authorization: "Bearer one" };
+    expect((await get("/public", authorized)).text).toBe("body 1");
+    expect((await get("/public", authorized)).text).toBe("body 1");
+    expect((await get("/public")).text).toBe("body 2");
+    expect((await get("/public", { Authorization: "Bearer two" })).text).toBe("body 1");
+  });
+
+  it("are let in by the host first, and share what cannot depend on who they are", async () => {
+    origin.on("/inside", (request, response, count) =>
+      response.writeHead(200, HOUR).end(`${request.headers.authorization} ${count}`),
+    );
+    const as = (user: string) => ({ Authorization: `Basic ${btoa(`${user}:a password of theirs`)}` });
+    expect((await get("/inside", as("ann"), { host: "members.test" })).text).toBe("undefined 1");
+    expect((await get("/inside", as("bob"), { host: "members.test" })).text).toBe("undefined 1");
+    expect((await get("/inside", {}, { host: "members.test" })).status).toBe(401);
+  });
+});
