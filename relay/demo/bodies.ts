@@ -45,6 +45,7 @@ export async function answerBytes(request: IncomingMessage, response: ServerResp
   response.setHeader("content-type", "application/octet-stream");
   response.setHeader("accept-ranges", "bytes");
   response.setHeader("etag", `"demo-${bytes}"`);
+  response.setHeader("cache-control", "public, max-age=60");
   if (range === "unsatisfiable") {
     response.writeHead(416, { "content-range": `bytes */${bytes}`, "content-length": 0 }).end();
     return;
