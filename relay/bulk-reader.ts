@@ -33,14 +33,24 @@ let largeBytesHeld = 0;
 class ReusedBuffer {
   #buffer = Buffer.allocUnsafeSlow(SMALL_BYTES);
   #full = false;
+  readonly #bytesMax: number;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
 
   /** The buffer for the next read. */
   next(): Buffer {
     if (!this.#full) return this.#buffer;
     this.#full = false;
     const size = this.#buffer.length;
-    if (size === SMALL_BYTES) this.#buffer = Buffer.allocUnsafeSlow(MIDDLE_BYTES);
-    else if (size === MIDDLE_BYTES && largeBytesHeld + LARGE_BYTES <= RELAY_LIMITS.LARGE_BUFFERS_BYTES) {
+    if (size === SMALL_BYTES) {
+      if (MIDDLE_BYTES <= this.#bytesMax) this.#buffer = Buffer.allocUnsafeSlow(MIDDLE_BYTES);
+    } else if (
+      size === MIDDLE_BYTES &&
+      LARGE_BYTES <= this.#bytesMax &&
+      largeBytesHeld + LARGE_BYTES <= RELAY_LIMITS.LARGE_BUFFERS_BYTES
+    ) {
       largeBytesHeld += LARGE_BYTES;
       this.#buffer = Buffer.allocUnsafeSlow(LARGE_BYTES);
     }
@@ -59,9 +69,14 @@ class ReusedBuffer {
 
 /**
  * Redirects the reads of `stream` to `sink`. Nothing is read before `resume`.
- * The sink must return false while a write of the chunk is pending: the next read overwrites it.
+ * The sink must return false while a write of the chunk is pending: the next read overwrites it. Reads of more than
+ * `bytesMax` bytes are avoided where the buffer's sizes allow.
  */
-export function readInBulk(stream: Duplex, sink: ChunkSink): BulkSource {
+export function readInBulk(
+  stream: Duplex,
+  sink: ChunkSink,
+  bytesMax: number = Number.POSITIVE_INFINITY,
+): BulkSource {
   stream.pause();
   const early = (stream.read() as Buffer | null) ?? undefined;
   const owner = stream as unknown as HandleOwner;
@@ -74,17 +89,18 @@ export function readInBulk(stream: Duplex, sink: ChunkSink): BulkSource {
     !(stream as unknown as { _readableState: { ended: boolean } })._readableState.ended &&
     stream.writableLength === 0 &&
     typeof handle?.readStop === "function";
-  return movable ? moveHandle(stream, owner, sink, early) : readByEvents(stream, sink, early);
+  if (!movable) return readByEvents(stream, sink, early);
+  return moveHandle(stream, owner, { sink, bytesMax }, early);
 }
 
 function moveHandle(
   from: Socket,
   owner: HandleOwner,
-  sink: ChunkSink,
+  { sink, bytesMax }: { readonly sink: ChunkSink; readonly bytesMax: number },
   early: Buffer | undefined,
 ): BulkSource {
   const handle = owner._handle;
-  const reused = new ReusedBuffer();
+  const reused = new ReusedBuffer(bytesMax);
   handle?.readStop?.();
   owner._handle = null;
   const options = {

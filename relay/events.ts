@@ -48,6 +48,16 @@ export type RelayEvent =
   | (Peer & { readonly type: "auth_failed"; readonly user: string; readonly code: ErrorCode })
   | (Attempt & { readonly type: "policy_denied"; readonly why: string })
   | (Attempt & { readonly type: "dial_failed"; readonly code: ErrorCode; readonly why: string })
+  | (Attempt & { readonly type: "limit_reached"; readonly code: ErrorCode })
+  | {
+      readonly type: "account_ended";
+      /** `user NAME`, or `client ADDRESS`. */
+      readonly account: string;
+      readonly code: ErrorCode;
+      /** How many were open. */
+      readonly connections: number;
+    }
+  | { readonly type: "quotas_failed"; readonly why: string }
   | (Peer & { readonly type: "handshake_failed"; readonly why: string })
   | (Peer & { readonly type: "connections_full" })
   | (Peer & { readonly type: "source_refused"; readonly why: string })
@@ -67,6 +77,9 @@ const LEVELS: Readonly<Record<RelayEvent["type"], Level>> = {
   auth_failed: "warn",
   policy_denied: "info",
   dial_failed: "info",
+  limit_reached: "info",
+  account_ended: "info",
+  quotas_failed: "warn",
   handshake_failed: "debug",
   connections_full: "warn",
   source_refused: "info",

@@ -49,6 +49,7 @@ const io: CommandIo = {
   err: (line) => void process.stderr.write(`${line}\n`),
   env: process.env,
   signal,
+  onHangup: (listener) => void process.on("SIGHUP", listener),
   readSecret: (prompt) =>
     readSecret(prompt, {
       input: process.stdin,

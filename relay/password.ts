@@ -14,9 +14,6 @@ import {
 import { CausewayError } from "../shared/errors.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
 
-/** Verified passwords remembered: as many as there may be users. */
-const VERIFIED_MAX = 10_000;
-
 let running = 0;
 const waiting: (() => void)[] = [];
 
@@ -95,7 +92,7 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
 function remember(stored: string, tag: Buffer): void {
   verified.delete(stored);
   verified.set(stored, tag);
-  if (verified.size <= VERIFIED_MAX) return;
+  if (verified.size <= RELAY_LIMITS.PASSWORDS_REMEMBERED_MAX) return;
   const [oldest] = verified.keys();
   if (oldest !== undefined) verified.delete(oldest);
 }

@@ -6,7 +6,8 @@ import type { Duplex } from "node:stream";
 import type { CloseReason, Flow } from "../shared/flow/flow.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
 import { breakOff } from "./break-off.ts";
-import { type BulkSource, readInBulk } from "./bulk-reader.ts";
+import { type BulkSource, type ChunkSink, readInBulk } from "./bulk-reader.ts";
+import { type Meter, MeteredWay } from "./metered-way.ts";
 
 export interface PipeOptions {
   /** Gets `up` and `down` added as bytes are handed to the far side. */
@@ -17,6 +18,8 @@ export interface PipeOptions {
   readonly head?: Buffer | undefined;
   /** Ends the pipe with the reason `closed`. */
   readonly signal?: AbortSignal | undefined;
+  /** What the bytes cost; absent: nothing, and nobody is asked. */
+  readonly meter?: Meter | undefined;
 }
 
 /**
@@ -34,6 +37,8 @@ class Pipe {
   readonly #settle: (reason: CloseReason) => void;
   readonly #idleTimer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
+  readonly #up: MeteredWay | undefined;
+  readonly #down: MeteredWay | undefined;
   #reason: CloseReason = "done";
   #broken = false;
   #openSides = 2;
@@ -42,21 +47,27 @@ class Pipe {
   #quietChecks = 0;
 
   constructor(client: Duplex, target: Duplex, options: PipeOptions, settle: (reason: CloseReason) => void) {
-    const flow = options.flow;
+    const { flow, meter } = options;
     this.#flow = flow;
     this.#settle = settle;
-    const goOnWithClient = () => this.#client.resume();
-    const goOnWithTarget = () => this.#target.resume();
-    const up = (chunk: Buffer) => {
+    const readClient = () => this.#client.resume();
+    const readTarget = () => this.#target.resume();
+    const goOnWithClient = () => (this.#up === undefined ? readClient() : this.#up.written());
+    const goOnWithTarget = () => (this.#down === undefined ? readTarget() : this.#down.written());
+    const passUp: ChunkSink = (chunk) => {
       flow.up += chunk.length;
       return pass(chunk, this.#target.stream, goOnWithClient);
     };
-    const down = (chunk: Buffer) => {
+    const passDown: ChunkSink = (chunk) => {
       flow.down += chunk.length;
       return pass(chunk, this.#client.stream, goOnWithTarget);
     };
-    this.#client = readInBulk(client, up);
-    this.#target = readInBulk(target, down);
+    this.#up = meter && new MeteredWay(meter, "up", { pass: passUp, resume: readClient });
+    this.#down = meter && new MeteredWay(meter, "down", { pass: passDown, resume: readTarget });
+    const up = this.#up?.take ?? passUp;
+    const down = this.#down?.take ?? passDown;
+    this.#client = readInBulk(client, up, meter?.readBytesMax);
+    this.#target = readInBulk(target, down, meter?.readBytesMax);
     this.#join(this.#client.stream, this.#target.stream, "aborted");
     this.#join(this.#target.stream, this.#client.stream, "failed");
     this.#idleTimer = setInterval(this.#checkIdle, options.idleTimeoutMs / RELAY_LIMITS.IDLE_CHECKS);
@@ -96,13 +107,16 @@ class Pipe {
 
   readonly #checkIdle = (): void => {
     const moved = this.#flow.up + this.#flow.down;
-    this.#quietChecks = moved === this.#movedBefore ? this.#quietChecks + 1 : 0;
+    const isHeld = this.#up?.waits || this.#down?.waits;
+    this.#quietChecks = moved === this.#movedBefore && !isHeld ? this.#quietChecks + 1 : 0;
     this.#movedBefore = moved;
     if (this.#quietChecks >= RELAY_LIMITS.IDLE_CHECKS) this.#break("idle");
   };
 
   #finish(): void {
     clearInterval(this.#idleTimer);
+    this.#up?.leave();
+    this.#down?.leave();
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#settle(this.#reason);
   }

@@ -1,24 +1,31 @@
-// The relay as a whole: builds its parts from the configuration, starts them in order and stops them in reverse, letting open
-// connections end within a deadline. It knows no protocol and no command line.
+// The relay as a whole: builds its parts from the configuration, starts them in order, changes them while it runs, and stops
+// them in reverse, letting open connections end within a deadline. It knows no protocol and no command line.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { InboundConfig, RelayConfig } from "../shared/config/schema.ts";
+import type { Answer, Order } from "../shared/control/orders.ts";
 import { Ledger } from "../shared/flow/ledger.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
 import { isLoopbackAuthority } from "../shared/net/loopback.ts";
+import { RelayControl } from "./control/control.ts";
 import { type EmitEvent, logEvents } from "./events.ts";
 import { Connections } from "./inbound/connections.ts";
-import type { Inbound, InboundDeps } from "./inbound/inbound.ts";
+import type { InboundDeps } from "./inbound/inbound.ts";
 import { createInbounds } from "./inbound/registry.ts";
+import { type BuiltInbound, InboundSet, type InboundWish, type ReloadReport } from "./inbound-set.ts";
+import { Limits } from "./limits/limits.ts";
+import { LiveRoutes } from "./outbound/live-routes.ts";
 import type { Outbound, Refusal } from "./outbound/outbound.ts";
-import { ownListenerRefusal, refusalFor } from "./outbound/policy.ts";
+import { type ListenerAddress, ownListenerRefusal, refusalFor } from "./outbound/policy.ts";
 import { Router } from "./outbound/router.ts";
 import { Users } from "./users.ts";
 
 export interface RelayDeps {
   readonly log: Logger;
+  /** The program's version, for its status. */
+  readonly version?: string;
 }
 
 /** Parts that tests replace. */
@@ -39,13 +46,29 @@ interface InboundAddress {
 }
 
 export interface Relay {
-  /** @throws PortTakenError naming the port and the setting; nothing is left listening then */
+  /**
+   * @throws PortTakenError naming the port and the setting; Error when quotas cannot be kept; nothing is left listening
+   *   then
+   */
   start(): Promise<void>;
   /** Stops accepting, waits for open connections up to `drain_timeout`, then breaks them off. */
   stop(): Promise<void>;
-  /** What listens where; complete once started. */
+  /** The inbounds' addresses, complete once started; those that do not listen now, too. */
   readonly inbounds: readonly InboundAddress[];
+  /** What accepts connections now. */
+  readonly listening: readonly InboundAddress[];
   readonly ledger: Ledger;
+  /** Carries an order out. Never rejects. */
+  obey(order: Order): Promise<Answer>;
+  /**
+   * Takes over inbounds, users, outbounds, rules, DNS and time limits of another configuration; open connections go on as
+   * they began. @throws CausewayError `relay_stopping`
+   */
+  reload(config: RelayConfig): Promise<ReloadReport>;
+  /** One more listener of this process that no client may reach. */
+  reserve(listener: ListenerAddress): void;
+  /** Has `listener` told after each change of what listens. */
+  onChange(listener: () => void): void;
 }
 
 export function createRelay(config: RelayConfig, deps: RelayDeps, parts: RelayParts = {}): Relay {
@@ -54,42 +77,70 @@ export function createRelay(config: RelayConfig, deps: RelayDeps, parts: RelayPa
 
 class RelayProcess implements Relay {
   readonly ledger: Ledger;
-  readonly #config: RelayConfig;
+  readonly #parts: RelayParts;
   readonly #emit: EmitEvent;
   readonly #connections: Connections;
-  readonly #inbounds: readonly Inbound[];
-  readonly #settings = new Map<Inbound, string>();
-  #started: Inbound[] = [];
+  readonly #users: Users;
+  readonly #limits: Limits;
+  readonly #routes: LiveRoutes;
+  readonly #inbounds: InboundSet;
+  readonly #control: RelayControl;
+  readonly #reserved: ListenerAddress[] = [];
+  readonly #listeners: (() => void)[] = [];
+  #config: RelayConfig;
   #stopping: Promise<void> | undefined;
 
-  constructor(config: RelayConfig, { log }: RelayDeps, parts: RelayParts) {
+  constructor(config: RelayConfig, { log, version = "" }: RelayDeps, parts: RelayParts) {
     this.#config = config;
+    this.#parts = parts;
     this.#emit = parts.emit ?? logEvents(log);
     this.ledger = new Ledger({ source: randomUUID(), origin: "relay", name: config.name });
-    this.#connections = new Connections(parts.connectionsMax ?? RELAY_LIMITS.CONNECTIONS_MAX);
-    const users = new Users(config.users);
-    const router = new Router(config, { serverRefusal: ownListenerRefusal(() => this.#started) });
-    const shared = {
-      users,
+    this.#connections = new Connections(parts.connectionsMax ?? config.max_connections);
+    this.#users = new Users(config.users);
+    this.#limits = new Limits(config, { emit: this.#emit });
+    this.#routes = new LiveRoutes(this.#routerOf(config));
+    this.#inbounds = new InboundSet(wishesOf(config), {
+      connections: this.#connections,
+      build: (wish, connections) => this.#build(wish, connections),
+      onChange: () => {
+        for (const listener of this.#listeners) listener();
+      },
+    });
+    this.#control = new RelayControl({
+      name: config.name,
+      version,
+      inbounds: this.#inbounds,
+      connections: this.#connections,
+      ledger: this.ledger,
+      config: () => this.#config,
+    });
+  }
+
+  #routerOf(config: RelayConfig): Router {
+    return new Router(config, { serverRefusal: ownListenerRefusal(() => this.#own()) });
+  }
+
+  #own(): readonly ListenerAddress[] {
+    return [...this.#inbounds.listening, ...this.#reserved];
+  }
+
+  #build({ config: inbound, setting }: InboundWish, connections: Connections): BuiltInbound {
+    const { name, idle_timeout: idleTimeoutMs, handshake_timeout } = this.#config;
+    const parts = this.#parts;
+    const deps: InboundDeps = {
+      users: this.#users,
+      limits: this.#limits,
       ledger: this.ledger,
       emit: this.#emit,
-      idleTimeoutMs: config.idle_timeout,
-      handshakeTimeoutMs: parts.handshakeTimeoutMs ?? RELAY_LIMITS.HANDSHAKE_TIMEOUT_MS,
+      idleTimeoutMs,
+      handshakeTimeoutMs: parts.handshakeTimeoutMs ?? handshake_timeout,
       bindTimeoutMs: parts.bindTimeoutMs ?? RELAY_LIMITS.BIND_TIMEOUT_MS,
+      service: `${name}/${inbound.name ?? inbound.kind}`,
+      auth: "auth" in inbound ? inbound.auth : "none",
+      outbound: parts.outbound ?? this.#routes.forInbound([inbound.name ?? inbound.kind, inbound.kind]),
+      refusal: this.#refusalFor(inbound),
     };
-    this.#inbounds = config.inbounds.flatMap((inbound, index) => {
-      const deps: InboundDeps = {
-        ...shared,
-        service: `${config.name}/${inbound.name ?? inbound.kind}`,
-        auth: "auth" in inbound ? inbound.auth : "none",
-        outbound: parts.outbound ?? router.forInbound([inbound.name ?? inbound.kind, inbound.kind]),
-        refusal: this.#refusalFor(inbound),
-      };
-      const setting = `relay.inbounds[${index}].listen`;
-      const made = createInbounds(inbound, { deps, connections: this.#connections, setting });
-      for (const listener of made) this.#settings.set(listener, setting);
-      return made;
-    });
+    return { deps, listeners: createInbounds(inbound, { deps, connections, setting }) };
   }
 
   /**
@@ -98,24 +149,51 @@ class RelayProcess implements Relay {
    */
   #refusalFor({ kind, listen }: InboundConfig): Refusal {
     if (kind === "tcp" || kind === "udp") {
-      return ownListenerRefusal(() => this.#started.filter((inbound) => inbound.kind === kind));
+      return ownListenerRefusal(() => this.#inbounds.listening.filter((inbound) => inbound.kind === kind));
     }
-    return refusalFor(isLoopbackAuthority(listen), () => this.#started);
+    return refusalFor(isLoopbackAuthority(listen), () => this.#own());
   }
 
   get inbounds(): readonly InboundAddress[] {
-    return this.#inbounds.map((inbound) => {
-      const { kind, address, port } = inbound;
-      return { kind, address, port, setting: this.#settings.get(inbound) ?? "" };
-    });
+    return this.#addresses(() => true);
+  }
+
+  get listening(): readonly InboundAddress[] {
+    return this.#addresses((state) => state === "running");
+  }
+
+  #addresses(isMeant: (state: string) => boolean): InboundAddress[] {
+    return this.#inbounds.entries.flatMap(({ state, wish: { setting }, built: { listeners } }) =>
+      isMeant(state) ? listeners.map(({ kind, address, port }) => ({ kind, address, port, setting })) : [],
+    );
+  }
+
+  obey(order: Order): Promise<Answer> {
+    return this.#control.obey(order);
+  }
+
+  async reload(config: RelayConfig): Promise<ReloadReport> {
+    // The name stands in stats, in the link and in the ledger: it is the same for the life of the process.
+    this.#config = { ...config, name: this.#config.name };
+    await this.#limits.reload(config);
+    this.#connections.resize(this.#parts.connectionsMax ?? config.max_connections);
+    this.#users.replace(config.users);
+    this.#routes.replace(this.#routerOf(config));
+    return this.#inbounds.reload(wishesOf(this.#config));
+  }
+
+  reserve(listener: ListenerAddress): void {
+    this.#reserved.push(listener);
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   async start(): Promise<void> {
     try {
-      for (const inbound of this.#inbounds) {
-        await inbound.start();
-        this.#started = [...this.#started, inbound];
-      }
+      await this.#limits.open();
+      await this.#inbounds.startAll();
     } catch (error) {
       await this.stop();
       throw error;
@@ -128,7 +206,7 @@ class RelayProcess implements Relay {
   }
 
   async #drain(): Promise<void> {
-    for (const inbound of this.#started.toReversed()) inbound.stopAccepting();
+    this.#inbounds.stopAccepting();
     const deadline = new AbortController();
     const late = delay(this.#config.drain_timeout, undefined, { signal: deadline.signal }).catch(
       () => undefined,
@@ -140,6 +218,17 @@ class RelayProcess implements Relay {
       this.#connections.abort();
       await this.#connections.empty();
     }
-    for (const inbound of this.#started.toReversed()) await inbound.close();
+    await this.#inbounds.close();
+    this.#limits.close();
   }
+}
+
+/** The configuration's inbounds; two with one key behave the same. */
+function wishesOf({ inbounds, idle_timeout, handshake_timeout }: RelayConfig): InboundWish[] {
+  return inbounds.map((config, index) => ({
+    config,
+    origin: "config",
+    key: JSON.stringify([config, idle_timeout, handshake_timeout]),
+    setting: `relay.inbounds[${index}].listen`,
+  }));
 }

@@ -5,14 +5,8 @@ import type { UserConfig } from "../shared/config/schema.ts";
 import { CausewayError } from "../shared/errors.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
 import { clientNetwork } from "../shared/net/client-network.ts";
+import { SignInFailures } from "../shared/net/sign-in-failures.ts";
 import { verifyPassword } from "./password.ts";
-
-/** Failed sign-ins of one address. */
-interface Failures {
-  count: number;
-  /** No sign-in before this time: milliseconds on the caller's clock. */
-  blockedUntil: number;
-}
 
 export interface UsersOptions {
   /** Milliseconds; only differences matter. */
@@ -22,7 +16,16 @@ export interface UsersOptions {
 
 export class Users {
   #passwords: ReadonlyMap<string, string> = new Map();
-  readonly #failures = new Map<string, Failures>();
+  readonly #failures = new SignInFailures({
+    // The last free one begins the wait.
+    free: RELAY_LIMITS.AUTH_FREE_FAILURES - 1,
+    waitMinMs: RELAY_LIMITS.AUTH_BACKOFF_MIN_MS,
+    waitMaxMs: RELAY_LIMITS.AUTH_BACKOFF_MAX_MS,
+    forgetMs: RELAY_LIMITS.AUTH_FORGET_MS,
+    clientsMax: RELAY_LIMITS.AUTH_ADDRESSES,
+  });
+  /** Guesses that are being checked, by address. */
+  readonly #checking = new Map<string, Map<string, number>>();
   readonly #options: UsersOptions;
 
   constructor(
@@ -44,31 +47,43 @@ export class Users {
    *   the address has to wait, `sign_in_busy` when too many checks are waiting
    */
   async signIn(name: string, password: string, client: string): Promise<void> {
-    const { now, verify } = this.#options;
+    const { now } = this.#options;
     const network = clientNetwork(client);
-    if ((this.#failures.get(network)?.blockedUntil ?? 0) > now()) throw new CausewayError("sign_in_refused");
+    if (this.#failures.waitMs(network, now()) > 0) throw new CausewayError("sign_in_refused");
+    const isRight = await this.#checkOne(network, `${name}\0${password}`, () =>
+      this.#isRight(name, password),
+    );
+    if (isRight) return;
+    this.#failures.record(network, now());
+    throw new CausewayError("proxy_auth_required");
+  }
+
+  async #isRight(name: string, password: string): Promise<boolean> {
     const stored = this.#passwords.get(name);
     // An unknown name costs what a wrong password costs, or the time would tell which names exist.
     const [decoy] = this.#passwords.values();
-    const right = await verify(password, stored ?? decoy ?? "");
-    if (stored === undefined || !right) {
-      this.#recordFailure(network, now());
-      throw new CausewayError("proxy_auth_required");
-    }
-    this.#failures.delete(network);
+    const isRight = await this.#options.verify(password, stored ?? decoy ?? "");
+    // Meanwhile the user may have got another password, or gone.
+    return isRight && stored !== undefined && this.#passwords.get(name) === stored;
   }
 
-  #recordFailure(network: string, now: number): void {
-    const count = (this.#failures.get(network)?.count ?? 0) + 1;
-    const doublings = count - RELAY_LIMITS.AUTH_FREE_FAILURES;
-    const wait = Math.min(
-      RELAY_LIMITS.AUTH_BACKOFF_MIN_MS * 2 ** doublings,
-      RELAY_LIMITS.AUTH_BACKOFF_MAX_MS,
-    );
-    this.#failures.delete(network);
-    this.#failures.set(network, { count, blockedUntil: doublings < 0 ? 0 : now + wait });
-    if (this.#failures.size <= RELAY_LIMITS.AUTH_ADDRESSES) return;
-    const [oldest] = this.#failures.keys();
-    if (oldest !== undefined) this.#failures.delete(oldest);
+  /**
+   * Checks a guess, unless too many different ones of its address are being checked: all of them would be judged before the
+   * first has failed. The same one from many connections is one guess.
+   */
+  async #checkOne(network: string, guess: string, check: () => Promise<boolean>): Promise<boolean> {
+    const guesses = this.#checking.get(network) ?? new Map<string, number>();
+    const times = guesses.get(guess) ?? 0;
+    if (times === 0 && guesses.size >= RELAY_LIMITS.AUTH_GUESSES_AT_ONCE)
+      throw new CausewayError("sign_in_busy");
+    this.#checking.set(network, guesses.set(guess, times + 1));
+    try {
+      return await check();
+    } finally {
+      const left = (guesses.get(guess) ?? 1) - 1;
+      if (left > 0) guesses.set(guess, left);
+      else guesses.delete(guess);
+      if (guesses.size === 0) this.#checking.delete(network);
+    }
   }
 }

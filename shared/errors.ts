@@ -81,6 +81,12 @@ export const ERRORS = {
   request_timeout: { status: 408, text: "The request did not arrive in time" },
   proxy_auth_required: { status: 407, text: "The proxy needs a user name and a password" },
   sign_in_refused: { status: 407, text: "Too many failed sign-ins from this address: wait a minute" },
+  user_expired: { status: 403, text: "The user's time is over" },
+  traffic_exceeded: {
+    status: 403,
+    text: "The traffic that the user or the address has for this period is used up",
+  },
+  connections_exceeded: { status: 429, text: "The user or the address has too many connections open" },
   proxy_full: { status: 503, text: "The relay is at its connection limit: try again shortly" },
   name_unknown: { status: 502, text: "The target's name does not exist" },
   name_unresolved: { status: 502, text: "The target's name could not be resolved: the name servers failed" },

@@ -76,8 +76,6 @@ export const DASHBOARD_LIMITS = {
 
 /** Bounds of the relay: listeners, handshakes, dials and the pipe. */
 export const RELAY_LIMITS = {
-  /** From accept to the complete request: slow peers would otherwise hold sockets for nothing. */
-  HANDSHAKE_TIMEOUT_MS: 10_000,
   /** Bytes of one HTTP head: what Node's parser allows by default. */
   HTTP_HEAD_BYTES: 16 * 1024,
   /** Bytes kept of what a client sends while its target is dialled; more stays in its socket. */
@@ -195,9 +193,9 @@ export const PACING_LIMITS = {
   LATE_MS: 500,
   /** Longest pause that is worth anything: debts are never larger than what this long pays. */
   DEBT_MS_MAX: 3_600_000,
-  /** Turns of one round when all are of the usual size. */
-  TURNS_PER_TICK: 8,
-  /** Bounds of one turn: below a packet nothing gets smoother, above a read nothing gets cheaper. */
+  /** A stream takes what it needs for this part of a round while nobody waits. */
+  DRAWS_PER_TICK: 8,
+  /** Bounds of one such draw, and of a turn: below a packet nothing gets smoother, above a read nothing gets cheaper. */
   QUANTUM_BYTES_MIN: 1_024,
   QUANTUM_BYTES_MAX: 256 * 1024,
   /** A single read of a paced stream takes at most what this long is worth, or the smallest buffer. */
@@ -390,8 +388,8 @@ export const CONTROL_LIMITS = {
 
 /** Bounds of the isolate's meter, which reports to the stats object. */
 export const METER_LIMITS = {
-  /** A report under way for longer than this is taken over by another request's context. */
-  FLUSH_DEADLINE_MS: 10_000,
+  /** A report under way for longer than this is taken over by another request's context: quotas are at most 5 s late. */
+  FLUSH_DEADLINE_MS: 2_000,
 } as const;
 
 /** Bounds of an isolate's background loops (worker/background.ts). */

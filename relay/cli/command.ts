@@ -41,6 +41,8 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts at the first SIGINT or SIGTERM: the command then stops in order and returns. */
   readonly signal: AbortSignal;
+  /** Has `listener` called at each SIGHUP, which ends the program otherwise. Absent: there are no signals. */
+  onHangup?(listener: () => void): void;
   /** A secret from standard input, which must not stand on the command line; `prompt` is shown to a person who types it. */
   readSecret(prompt: string): Promise<string>;
 }

@@ -117,6 +117,15 @@ function listeners({ edge, demo, relay }: Local): Listener[] {
       address: formatAuthority(address, port),
       setting,
     })),
+    ...(relay?.admin === undefined
+      ? []
+      : [
+          {
+            what: "relay: admin API",
+            address: formatAuthority(relay.admin.address, relay.admin.port),
+            setting: "relay.admin",
+          },
+        ]),
     ...(demo === undefined ? [] : [{ what: "demo origin", address: demo.url, setting: "--demo-port" }]),
   ];
 }

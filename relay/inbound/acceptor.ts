@@ -10,6 +10,9 @@ import type { SessionHost } from "./session.ts";
 import type { Endpoint } from "./socks-machine.ts";
 import { type AddressList, isAllowed } from "./source-acl.ts";
 
+const NOT_SERVED = "the inbound does not serve this address";
+const DENIED = "the address is on the deny list";
+
 /** A client that was let in. */
 export interface Arrival {
   readonly socket: Socket;
@@ -30,6 +33,8 @@ export interface AcceptorOptions {
   readonly allow: AddressList;
   /** Peers that begin with a PROXY protocol header. */
   readonly from: AddressList;
+  /** Whether the clients are the edge's, which bounds them itself. */
+  readonly isForEdge?: boolean;
 }
 
 export class Acceptor {
@@ -54,10 +59,11 @@ export class Acceptor {
       socket.destroy();
       return;
     }
-    const { allow, from, connections } = this.#options;
+    const { from, connections } = this.#options;
     const isBalancer = from.has(peer);
-    if (!isBalancer && !isAllowed(allow, peer)) {
-      this.#turnAway(socket, peer);
+    const why = this.#refusalOf(peer, isBalancer);
+    if (why !== undefined) {
+      this.#turnAway(socket, peer, why);
       return;
     }
     const place = connections.enter();
@@ -68,7 +74,7 @@ export class Acceptor {
     }
     const arrival = this.#arrivalOf(socket, peer, place);
     if (isBalancer) this.#readHeader(arrival, serve);
-    else serve(arrival);
+    else this.#seat(arrival, serve);
   }
 
   /** Ends the connections of those that never said anything. */
@@ -125,8 +131,37 @@ export class Acceptor {
 
   #admit(arrival: Arrival, serve: (arrival: Arrival) => void): void {
     const { socket, source } = arrival;
-    if (isAllowed(this.#options.allow, source.address)) serve(arrival);
-    else this.#turnAway(socket, source.address);
+    const { address } = source;
+    const { allow } = this.#options;
+    if (!isAllowed(allow, address)) this.#turnAway(socket, address, NOT_SERVED);
+    else if (this.#host.deps.limits.door.denies(address)) this.#turnAway(socket, address, DENIED);
+    else this.#seat(arrival, serve);
+  }
+
+  /** Why a peer is not let in, before anything is known but its address. */
+  #refusalOf(peer: string, isBalancer: boolean): string | undefined {
+    const { door } = this.#host.deps.limits;
+    if (!isBalancer && !isAllowed(this.#options.allow, peer)) return NOT_SERVED;
+    if (door.denies(peer)) return DENIED;
+    if (this.#options.isForEdge || door.takesAnother(performance.now())) return undefined;
+    return "the relay is at its accept rate";
+  }
+
+  /** Serves a client within what its address may have. */
+  #seat(arrival: Arrival, serve: (arrival: Arrival) => void): void {
+    const { socket, source, place } = arrival;
+    const { limits } = this.#host.deps;
+    if (!this.#options.isForEdge) {
+      if (!limits.door.takesAnotherOf(source.address, performance.now())) {
+        this.#turnAway(socket, source.address, "the address is at its accept rate");
+        return;
+      }
+      if (!limits.seatsClient(place, source.address)) {
+        this.#turnAway(socket, source.address, "the address has too many connections open");
+        return;
+      }
+    }
+    serve(arrival);
   }
 
   /** Reports why a client's handshake failed, and ends it. */
@@ -135,12 +170,11 @@ export class Acceptor {
     socket.destroy();
   }
 
-  #turnAway(socket: Socket, client: string): void {
+  #turnAway(socket: Socket, client: string, why: string): void {
     socket.destroy();
     const now = performance.now();
     if (now - this.#refusedReportedAt < RELAY_LIMITS.SOURCE_REPORT_INTERVAL_MS) return;
     this.#refusedReportedAt = now;
-    const why = "the inbound does not serve this address";
     this.#host.deps.emit({ type: "source_refused", ...this.#host.peer(client), why });
   }
 

@@ -41,6 +41,7 @@ export class BindServer {
     const wish = { kind: "socks", client, user, label: formatAuthority(target.host, target.port) } as const;
     const early = new EarlyData(socket, head);
     try {
+      this.#host.admit(wish, place);
       const peer = await this.#host.attempt(wish, place.signal, () =>
         this.#await(socket, target, wish, { dialect, signal: place.signal }),
       );

@@ -14,13 +14,15 @@ export interface Place {
   end(): void;
   /** Frees the place; again changes nothing. */
   leave(): void;
+  /** Calls `after` once the place is left. */
+  onLeave(after: () => void): void;
 }
 
 /** Why a place's signal aborts; one for all, because an error of its own for each connection costs a stack trace. */
 const OVER = new Error("The connection is over");
 
 export class Connections {
-  readonly #max: number;
+  #max: number;
   readonly #whole: Connections | undefined;
   readonly #open = new Set<AbortController>();
   readonly #waiting: (() => void)[] = [];
@@ -40,12 +42,18 @@ export class Connections {
     return this.#open.size;
   }
 
+  /** Sets another cap; those beyond it go on. */
+  resize(max: number): void {
+    this.#max = max;
+  }
+
   /** A place, or undefined at the cap. */
   enter(): Place | undefined {
-    if ((this.#whole ?? this).size >= this.#max) return undefined;
+    const whole = this.#whole ?? this;
+    if (whole.size >= whole.#max) return undefined;
     const controller = new AbortController();
-    this.#open.add(controller);
-    this.#whole?.#open.add(controller);
+    const followers: (() => void)[] = [];
+    this.#add(controller);
     return {
       signal: controller.signal,
       carried: false,
@@ -53,13 +61,20 @@ export class Connections {
       leave: () => {
         if (!this.#open.has(controller)) return;
         this.#remove(controller);
-        this.#whole?.#remove(controller);
         controller.abort(OVER);
+        for (const follow of followers) follow();
       },
+      onLeave: (after) => void followers.push(after),
     };
   }
 
+  #add(controller: AbortController): void {
+    this.#open.add(controller);
+    if (this.#whole) this.#whole.#add(controller);
+  }
+
   #remove(controller: AbortController): void {
+    if (this.#whole) this.#whole.#remove(controller);
     this.#open.delete(controller);
     if (this.#open.size === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }

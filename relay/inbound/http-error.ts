@@ -17,6 +17,9 @@ const PROXY_STATUS: Partial<Readonly<Record<ErrorCode, string>>> = {
   upstream_invalid: "http_protocol_error",
   bad_request: "http_request_denied",
   proxy_full: "connection_limit_reached",
+  user_expired: "http_request_denied",
+  traffic_exceeded: "http_request_denied",
+  connections_exceeded: "connection_limit_reached",
   proxy_failed: "proxy_internal_error",
 };
 

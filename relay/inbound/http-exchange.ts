@@ -9,6 +9,8 @@ import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import { isReplayable } from "../../shared/http/replayable.ts";
 import { breakOff } from "../break-off.ts";
+import type { Way } from "../limits/account.ts";
+import { MeteredBody } from "../limits/metered-body.ts";
 import { dialErrorCode } from "../outbound/outbound.ts";
 import type { ErrorAnswer } from "./http-error.ts";
 import type { SessionHost, Wish } from "./session.ts";
@@ -48,6 +50,7 @@ class Exchange {
   readonly #wish: Wish;
   readonly #carrier: Carrier;
   readonly #gone = new AbortController();
+  readonly #meter: Readonly<Record<Way, MeteredBody>> | undefined;
   #flow: Flow | undefined;
 
   constructor(host: SessionHost, req: IncomingMessage, res: ServerResponse, wish: Wish, carrier: Carrier) {
@@ -56,10 +59,14 @@ class Exchange {
     this.#res = res;
     this.#wish = wish;
     this.#carrier = carrier;
+    this.#meter = meterFor(host, wish);
   }
 
   async run(): Promise<void> {
-    this.#res.once("close", () => this.#gone.abort());
+    this.#res.once("close", () => {
+      this.#gone.abort();
+      this.#endMeter();
+    });
     let reason: CloseReason = "done";
     try {
       await this.#send(await this.#ask());
@@ -67,12 +74,19 @@ class Exchange {
       reason = this.#breakReason();
       this.#answerFailure(error);
     }
+    this.#endMeter();
     if (this.#flow !== undefined) this.#host.close(this.#flow, reason);
     else if (reason === "refused") this.#host.refuse(this.#wish);
   }
 
+  #endMeter(): void {
+    this.#meter?.up.leave();
+    this.#meter?.down.leave();
+  }
+
   #breakReason(): CloseReason {
-    if (this.#flow?.cut) return "closed";
+    const { place } = this.#wish;
+    if (this.#flow?.cut || (place && this.#host.deps.limits.wasEnded(place))) return "closed";
     if (this.#gone.signal.aborted) return "aborted";
     return this.#res.headersSent ? "failed" : "refused";
   }
@@ -113,6 +127,7 @@ class Exchange {
     const flow = this.#opened();
     try {
       for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
+        if (this.#meter) await this.#meter.up.pass((chunk as Buffer).length);
         flow.up += (chunk as Buffer).length;
         yield chunk as Buffer;
       }
@@ -143,6 +158,7 @@ class Exchange {
     // flushHeaders() sends is in UTF-8, which would change fields beyond ASCII.
     if (body.readableLength === 0) res.write(NOTHING);
     for await (const chunk of body) {
+      if (this.#meter) await this.#meter.down.pass((chunk as Buffer).length);
       flow.down += (chunk as Buffer).length;
       if (!res.write(chunk)) await once(res, "drain", { signal: this.#gone.signal });
     }
@@ -163,6 +179,12 @@ class Exchange {
     res.writeHead(status, headers);
     res.end(body);
   }
+}
+
+/** What the bodies of one exchange have to pay for. */
+function meterFor({ deps }: SessionHost, { place }: Wish): Readonly<Record<Way, MeteredBody>> | undefined {
+  const tab = place && deps.limits.meterOf(place);
+  return tab && { up: new MeteredBody(tab, "up"), down: new MeteredBody(tab, "down") };
 }
 
 /** Whether the origin closed the connection without an answer. */

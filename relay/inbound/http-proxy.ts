@@ -7,9 +7,10 @@ import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 import { dismiss, dropBody, type Place } from "./connections.ts";
 import { errorAnswer, parserErrorCode, rawErrorAnswer } from "./http-error.ts";
+import { failureCode } from "./http-exchange.ts";
 import { endsHere } from "./http-fields.ts";
 import { HttpForwarder, proxiedReplyFields, requestFieldsFor } from "./http-forward.ts";
-import { parseBasic, parseConnectTarget, parseForwardTarget } from "./http-target.ts";
+import { type ForwardTarget, parseBasic, parseConnectTarget, parseForwardTarget } from "./http-target.ts";
 import { passUpgrade, refuse } from "./http-upgrade.ts";
 import type { SessionHost, TunnelAnswers } from "./session.ts";
 
@@ -92,10 +93,26 @@ export class HttpProxy {
       if (req.method === "OPTIONS") res.writeHead(200, ["Content-Length", "0"]).end();
       else res.writeHead(405, ["Allow", "OPTIONS", "Content-Length", "0"]).end();
     } else {
-      const wish = { kind: "proxy", client: client.address, user, label: to.label } as const;
-      await this.#forwarder.forward(req, res, to, wish);
+      await this.#forward(req, res, to, { client, user });
     }
     dropBody(req);
+  }
+
+  async #forward(
+    req: IncomingMessage,
+    res: ServerResponse,
+    to: ForwardTarget,
+    { client: { address, place }, user }: { client: HttpClient; user: string },
+  ): Promise<void> {
+    const wish = { kind: "proxy", client: address, user, label: to.label } as const;
+    try {
+      this.#host.admit(wish, place);
+    } catch (error) {
+      const { status, headers, body } = errorAnswer(failureCode(error));
+      res.writeHead(status, headers).end(body);
+      return;
+    }
+    await this.#forwarder.forward(req, res, to, { ...wish, place });
   }
 
   async #onConnect(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
@@ -125,6 +142,12 @@ export class HttpProxy {
     }
     const { outbound } = this.#host.deps;
     const wish = { kind: "proxy", client: address, user, label: to.label } as const;
+    try {
+      this.#host.admit(wish, place);
+    } catch (error) {
+      refuse(socket, errorAnswer(failureCode(error)));
+      return;
+    }
     await passUpgrade(
       this.#host,
       wish,

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { Flow } from "../../shared/flow/flow.ts";
 import { breakOff } from "../break-off.ts";
+import { MeteredBody } from "../limits/metered-body.ts";
 import { dismiss, type Place } from "./connections.ts";
 import { EarlyData } from "./early-data.ts";
 import { type ErrorAnswer, rawAnswer } from "./http-error.ts";
@@ -154,7 +155,7 @@ async function answer(
   host: SessionHost,
   flow: Flow,
   reply: IncomingMessage,
-  { upgrade: { req, socket }, carrier }: Parties,
+  { upgrade: { req, socket, place }, carrier }: Parties,
 ): Promise<void> {
   const res = new ServerResponse(req);
   res.assignSocket(socket);
@@ -163,10 +164,15 @@ async function answer(
   const gone = new AbortController();
   socket.once("close", () => gone.abort());
   flow.onCut = () => breakOff(socket);
+  const { limits } = host.deps;
+  const tab = limits.meterOf(place);
+  const meter = tab && new MeteredBody(tab, "down");
+  socket.once("close", () => meter?.leave());
   socket.resume();
   try {
     res.writeHead(reply.statusCode ?? 502, reply.statusMessage ?? "", carrier.replyFields(reply.rawHeaders));
     for await (const chunk of reply) {
+      if (meter) await meter.pass((chunk as Buffer).length);
       flow.down += (chunk as Buffer).length;
       if (!res.write(chunk)) await once(res, "drain", { signal: gone.signal });
     }
@@ -177,9 +183,13 @@ async function answer(
     dismiss(socket);
     host.close(flow, "done");
   } catch {
-    host.close(flow, flow.cut ? "closed" : gone.signal.aborted ? "aborted" : "failed");
+    host.close(
+      flow,
+      flow.cut || limits.wasEnded(place) ? "closed" : gone.signal.aborted ? "aborted" : "failed",
+    );
     breakOff(socket);
   } finally {
+    meter?.leave();
     reply.destroy();
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Ledger } from "../../shared/flow/ledger.ts";
 import type { EmitEvent } from "../events.ts";
+import type { Limits } from "../limits/limits.ts";
 import type { Outbound, Refusal } from "../outbound/outbound.ts";
 import type { Users } from "../users.ts";
 
@@ -32,6 +33,7 @@ export interface InboundDeps {
   readonly service: string;
   readonly auth: "none" | "password";
   readonly users: Pick<Users, "signIn">;
+  readonly limits: Limits;
   readonly outbound: Outbound;
   readonly refusal: Refusal;
   readonly ledger: Ledger;

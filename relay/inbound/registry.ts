@@ -83,6 +83,7 @@ function createIngress({ listen, key, allow }: IngressInboundConfig, context: In
     connections,
     allow: new AddressList(allow),
     from: new AddressList([]),
+    isForEdge: true,
   });
   return new IngressInbound({ at: listenAt(listen, context.setting), key }, host, acceptor);
 }

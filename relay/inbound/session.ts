@@ -12,6 +12,9 @@ import { dismiss, type Place } from "./connections.ts";
 import { EarlyData } from "./early-data.ts";
 import type { InboundDeps } from "./inbound.ts";
 
+/** Codes of wishes that were refused for what their payers may do. */
+const LIMITS: readonly ErrorCode[] = ["user_expired", "traffic_exceeded", "connections_exceeded"];
+
 /** Who wants what, as it is counted and reported. */
 export interface Wish {
   readonly kind: FlowKind;
@@ -19,6 +22,8 @@ export interface Wish {
   readonly user: string;
   /** For people: `host:port` or a URL without secrets. */
   readonly label: string;
+  /** The connection that pays, where the wish is one of several on it. */
+  readonly place?: Place | undefined;
 }
 
 export class SessionHost {
@@ -52,6 +57,7 @@ export class SessionHost {
     const wish = { kind, client, user, label: formatAuthority(target.host, target.port) };
     const early = new EarlyData(socket, head);
     try {
+      this.admit(wish, place);
       const dialled = await this.dial(target, wish, place.signal);
       const sent = early.take();
       if (socket.destroyed) {
@@ -72,6 +78,20 @@ export class SessionHost {
   dial(target: Target, wish: Wish, signal: AbortSignal): Promise<Socket> {
     const options = this.dialOptions(wish.user, signal);
     return this.attempt(wish, signal, () => this.deps.outbound.connect(target, options));
+  }
+
+  /**
+   * Says that the wish's user pays for what the connection does from now on.
+   * @throws CausewayError as Limits.admit, after reporting it and counting it as refused
+   */
+  admit(wish: Wish, place: Place): void {
+    try {
+      this.deps.limits.admit(place, wish.user);
+    } catch (error) {
+      this.reportFailure(error, wish);
+      this.refuse(wish, dialErrorCode(error));
+      throw error;
+    }
   }
 
   dialOptions(user: string, signal: AbortSignal): DialOptions {
@@ -103,12 +123,13 @@ export class SessionHost {
     const why = error instanceof Error ? error.message : String(error);
     const code = dialErrorCode(error);
     if (code === "target_refused") emit({ type: "policy_denied", ...attempt, why });
+    else if (LIMITS.includes(code)) emit({ type: "limit_reached", ...attempt, code });
     else emit({ type: "dial_failed", ...attempt, code, why });
   }
 
   /** Counts a wish that was refused before it had a flow. */
-  refuse({ kind }: Wish): void {
-    this.deps.ledger.refuse(this.deps.service, kind);
+  refuse({ kind }: Wish, code?: ErrorCode): void {
+    this.deps.ledger.refuse(this.deps.service, kind, code);
   }
 
   open({ kind, client, user, label }: Wish): Flow {
@@ -139,10 +160,11 @@ export class SessionHost {
   /** Carries a connection to its end: counted, reported, and off its place afterwards. Never rejects. */
   async carry(client: Socket, target: Socket, { wish, head, place }: Carriage): Promise<void> {
     const flow = this.open(wish);
-    const { idleTimeoutMs } = this.deps;
+    const { idleTimeoutMs, limits } = this.deps;
     place.carried = true;
     flow.onCut = () => place.end();
-    this.close(flow, await pipe(client, target, { flow, idleTimeoutMs, head, signal: place.signal }));
+    const options = { flow, idleTimeoutMs, head, signal: place.signal, meter: limits.meterOf(place) };
+    this.close(flow, await pipe(client, target, options));
     place.leave();
   }
 }

@@ -26,6 +26,9 @@ export type Reply = (typeof REPLY)[keyof typeof REPLY];
 
 const REPLIES: Partial<Readonly<Record<ErrorCode, Reply>>> = {
   target_refused: REPLY.NOT_ALLOWED,
+  user_expired: REPLY.NOT_ALLOWED,
+  traffic_exceeded: REPLY.NOT_ALLOWED,
+  connections_exceeded: REPLY.NOT_ALLOWED,
   network_unreachable: REPLY.NETWORK_UNREACHABLE,
   target_unreachable: REPLY.HOST_UNREACHABLE,
   name_unknown: REPLY.HOST_UNREACHABLE,

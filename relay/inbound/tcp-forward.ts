@@ -75,6 +75,7 @@ export class TcpForward implements Inbound {
     const wish = { kind: "tcp", client: source.address, user: "", label } as const;
     const early = new EarlyData(socket, NOTHING, { earlyEnd: "half_close" });
     try {
+      this.#host.admit(wish, place);
       const dialled = await this.#host.dial(target, wish, place.signal);
       const head = early.take();
       if (socket.destroyed) {

@@ -9,6 +9,7 @@ import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 import { canonicalIp, formatAuthority } from "../../shared/net/address.ts";
 import type { PortRange } from "../../shared/net/ports.ts";
+import { MeteredDatagrams } from "../limits/metered-datagrams.ts";
 import type { Target } from "../outbound/outbound.ts";
 import { dismiss, type Place } from "./connections.ts";
 import { DatagramPort } from "./datagram-port.ts";
@@ -53,6 +54,7 @@ export class AssociationServer {
     try {
       const local = canonicalIp(socket.localAddress ?? "") ?? "";
       const wish: Wish = { kind: "udp", client, user, label: "UDP ASSOCIATE" };
+      this.#host.admit(wish, place);
       const port = await this.#host.attempt(wish, place.signal, () => this.#bind(local, user));
       if (socket.destroyed) {
         port.close();
@@ -89,6 +91,7 @@ class Association {
   readonly #outer: DatagramPort;
   readonly #reassembly = new Reassembly();
   readonly #idleTimer: NodeJS.Timeout;
+  readonly #meter: MeteredDatagrams | undefined;
   /** The client's port, once it has sent. */
   #clientPort: number | undefined;
   #clientAddress = "";
@@ -103,6 +106,8 @@ class Association {
     this.#host = host;
     this.#request = request;
     this.#inner = inner;
+    const tab = host.deps.limits.meterOf(place);
+    this.#meter = tab && new MeteredDatagrams(tab);
     this.#outer = new DatagramPort(host.deps.outbound, host.dialOptions(user, place.signal), {
       onSent: (data, target) => {
         this.#flowTo(target).up += data.length;
@@ -150,12 +155,14 @@ class Association {
     const datagram = part && this.#reassembly.add(part, now);
     if (datagram === undefined) return;
     this.#movedAt = now;
+    if (this.#meter?.pass("up", datagram.data.length) === false) return;
     this.#outer.send(datagram.data, { host: datagram.host, port: datagram.port });
   }
 
   #toClient(data: Buffer, source: Endpoint): void {
     if (this.#clientPort === undefined) return;
     this.#movedAt = performance.now();
+    if (this.#meter?.pass("down", data.length) === false) return;
     const isSent = sendDatagram(
       this.#inner,
       encodeDatagram(source, data),
@@ -185,6 +192,7 @@ class Association {
     clearInterval(this.#idleTimer);
     this.#inner.close();
     this.#outer.close();
+    this.#meter?.leave();
     if (this.#flow !== undefined) this.#host.close(this.#flow, this.#reason);
   }
 }

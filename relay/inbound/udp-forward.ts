@@ -5,6 +5,7 @@ import type { RemoteInfo, Socket } from "node:dgram";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 import { canonicalIp, formatAuthority } from "../../shared/net/address.ts";
+import { MeteredDatagrams } from "../limits/metered-datagrams.ts";
 import type { Target } from "../outbound/outbound.ts";
 import type { ListenerAddress } from "../outbound/policy.ts";
 import type { Connections, Place } from "./connections.ts";
@@ -27,6 +28,7 @@ interface Session {
   readonly flow: Flow;
   readonly port: DatagramPort;
   readonly place: Place;
+  readonly meter: MeteredDatagrams | undefined;
   movedAt: number;
   /** Whether the target has ever answered: at the bound those that it has not give way. */
   answered: boolean;
@@ -100,12 +102,18 @@ export class UdpForward implements Inbound {
     const session = this.#sessions.get(key) ?? this.#open(key, source);
     if (session === undefined) return;
     session.movedAt = performance.now();
+    if (session.meter?.pass("up", data.length) === false) return;
     session.port.send(data, this.#options.target);
   }
 
   #open(key: string, source: RemoteInfo): Session | undefined {
     const client = canonicalIp(source.address.split("%")[0] ?? "");
     if (!this.#accepting || client === undefined) return undefined;
+    const { limits } = this.#host.deps;
+    if (limits.door.denies(client)) {
+      this.#reportRefused(client, "the address is on the deny list");
+      return undefined;
+    }
     if (!isAllowed(this.#options.allow, client)) {
       this.#reportRefused(client, "the inbound does not serve this address");
       return undefined;
@@ -118,11 +126,13 @@ export class UdpForward implements Inbound {
     }
     const { host, port } = this.#options.target;
     const wish: Wish = { kind: "udp", client, user: "", label: formatAuthority(host, port) };
+    const tab = limits.meterClient(place, client);
     const session: Session = {
       client,
       flow: this.#host.open(wish),
       port: this.#portFor(key, source, wish, place),
       place,
+      meter: tab && new MeteredDatagrams(tab),
       movedAt: performance.now(),
       answered: false,
     };
@@ -162,6 +172,7 @@ export class UdpForward implements Inbound {
       session.answered = true;
       this.#unanswered.delete(key);
     }
+    if (session.meter?.pass("down", data.length) === false) return;
     if (sendDatagram(this.#socket, data, source.port, source.address)) session.flow.down += data.length;
   }
 
@@ -198,13 +209,14 @@ export class UdpForward implements Inbound {
   #end(key: string, reason: CloseReason): void {
     const session = this.#sessions.get(key);
     if (session === undefined) return;
-    const { client, flow, port, place } = session;
+    const { client, flow, port, place, meter } = session;
     this.#sessions.delete(key);
     this.#unanswered.delete(key);
     const left = (this.#perClient.get(client) ?? 1) - 1;
     if (left === 0) this.#perClient.delete(client);
     else this.#perClient.set(client, left);
     port.close();
+    meter?.leave();
     this.#host.close(flow, reason);
     place.leave();
   }

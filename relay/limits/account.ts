@@ -99,15 +99,11 @@ export class Account {
     if (this.#quota?.isOpen() === false) throw new CausewayError("traffic_exceeded");
   }
 
-  /**
-   * Gives a connection its seat.
-   * @throws CausewayError `connections_exceeded`
-   */
-  sit(seat: Seat): void {
-    if (this.#seats.size >= (this.#terms.maxConnections ?? Number.POSITIVE_INFINITY)) {
-      throw new CausewayError("connections_exceeded");
-    }
+  /** Gives a connection its seat; false when all are taken. */
+  sits(seat: Seat): boolean {
+    if (this.#seats.size >= (this.#terms.maxConnections ?? Number.POSITIVE_INFINITY)) return false;
     this.#seats.add(seat);
+    return true;
   }
 
   rise(seat: Seat): void {

@@ -1,5 +1,5 @@
-// One rate shared fairly by any number of streams: each has a lane, and lanes that wait get their turns one after the other,
-// a small quantum each, until the bucket is empty. One timer per rate, and only while a lane waits. It moves no bytes: lanes
+// One rate shared fairly by any number of streams: each has a lane, and lanes that wait get equal parts of what has come in,
+// or, where that would be crumbs, their turns one after the other. One timer per rate, and only while a lane waits. It moves no bytes: lanes
 // say when reading may go on.
 
 import { PACING_LIMITS } from "../../shared/limits.ts";
@@ -66,7 +66,7 @@ export class FairShare {
   }
 
   get #quantum(): number {
-    const turn = (this.#bucket.rate * PACING_LIMITS.TICK_MS) / 1_000 / PACING_LIMITS.TURNS_PER_TICK;
+    const turn = (this.#bucket.rate * PACING_LIMITS.TICK_MS) / 1_000 / PACING_LIMITS.DRAWS_PER_TICK;
     return Math.min(Math.max(turn, PACING_LIMITS.QUANTUM_BYTES_MIN), PACING_LIMITS.QUANTUM_BYTES_MAX);
   }
 
@@ -85,10 +85,10 @@ export class FairShare {
     this.#armed = false;
     this.#bucket.fill(this.#clock.now(), this.#waiting.size > 0);
     const ready: Lane[] = [];
-    const quantum = this.#quantum;
-    // Each visit gives something or ends the loop: a lane owes at most one read, so the visits are bounded.
-    for (const lane of this.#waiting) {
-      const bytes = Math.min(quantum, this.#bucket.tokens);
+    // Equal parts for all, also for those that need less to go on: otherwise streams with small reads would get less.
+    const part = Math.max(this.#bucket.tokens / this.#waiting.size, PACING_LIMITS.QUANTUM_BYTES_MIN);
+    for (const lane of [...this.#waiting]) {
+      const bytes = Math.min(part, this.#bucket.tokens);
       if (bytes <= 0) break;
       this.#give(lane, bytes);
       this.#waiting.delete(lane);

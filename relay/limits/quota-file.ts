@@ -86,7 +86,10 @@ export class QuotaFile implements QuotaStore {
     return this.#attempt(() => this.#transaction(() => this.#lease(request)));
   }
 
-  giveBack({ subject, period, start }: Pick<LeaseRequest, "subject" | "period" | "start">, bytes: number): void {
+  giveBack(
+    { subject, period, start }: Pick<LeaseRequest, "subject" | "period" | "start">,
+    bytes: number,
+  ): void {
     this.#attempt(() => this.#giveBack.run(bytes, subject, period, start));
   }
 
@@ -97,13 +100,19 @@ export class QuotaFile implements QuotaStore {
   #lease({ subject, period, start, now, limit, wanted, needed }: LeaseRequest): number {
     const row = this.#find.get(subject, period) as Row | undefined;
     // After a clock went back a little, the later period goes on: beginning again would forget what was used.
-    const isSame = row !== undefined && row.start >= start && row.start - now < RELAY_QUOTA_LIMITS.CLOCK_SLACK_MS;
+    const isSame =
+      row !== undefined && row.start >= start && row.start - now < RELAY_QUOTA_LIMITS.CLOCK_SLACK_MS;
     const used = isSame ? row.used : 0;
     const free = Math.max(0, limit - used);
     const leased = free < needed ? 0 : Math.min(wanted, free);
     if (row === undefined && subject.startsWith(CLIENT_PREFIX)) this.#makeRoom(now);
     // What is too little for anything is void, or every restart would begin with it.
-    this.#put.run(subject, period, isSame ? row.start : start, leased === 0 ? Math.max(used, limit) : used + leased);
+    this.#put.run(
+      subject,
+      period,
+      isSame ? row.start : start,
+      leased === 0 ? Math.max(used, limit) : used + leased,
+    );
     return leased;
   }
 

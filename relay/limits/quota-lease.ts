@@ -128,7 +128,8 @@ export class QuotaLease {
 
   /** A lease that lasted less than a second was too small; one that lasted long may be smaller. */
   #fit(now: number, limit: number): void {
-    const { LEASE_BYTES_MIN, LEASE_BYTES_MAX, LEASES_PER_QUOTA, LEASE_MS_MIN, LEASE_MS_MAX } = RELAY_QUOTA_LIMITS;
+    const { LEASE_BYTES_MIN, LEASE_BYTES_MAX, LEASES_PER_QUOTA, LEASE_MS_MIN, LEASE_MS_MAX } =
+      RELAY_QUOTA_LIMITS;
     const lasted = now - this.#leasedAt;
     if (lasted < LEASE_MS_MIN) this.#size *= 2;
     else if (lasted > LEASE_MS_MAX) this.#size /= 2;

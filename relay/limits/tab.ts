@@ -1,9 +1,10 @@
 // What one connection runs up with those who pay for it: its user's account and its client's. Bytes are paid for before they
 // move on, and paced by every rate at once. It knows no streams.
 
+import { CausewayError } from "../../shared/errors.ts";
+import { PACING_LIMITS } from "../../shared/limits.ts";
 import type { Account, Seat, Way } from "./account.ts";
 import { Pacer } from "./pacer.ts";
-import { PACING_LIMITS } from "../../shared/limits.ts";
 
 export class Tab {
   readonly #seat: Seat;
@@ -12,7 +13,6 @@ export class Tab {
   readonly #client: Account | undefined;
   #isOver = false;
 
-  /** `client` has its seat already. */
   constructor(seat: Seat, client: Account | undefined) {
     this.#client = client;
     this.#seat = {
@@ -38,9 +38,9 @@ export class Tab {
     return rates.length === 0 ? undefined : (Math.min(...rates) * PACING_LIMITS.READ_MS) / 1_000;
   }
 
-  /** @throws CausewayError `connections_exceeded` for the client's address */
-  sitClient(): void {
-    this.#client?.sit(this.#seat);
+  /** Takes a seat with the client's address; false when there is none. */
+  sitsClient(): boolean {
+    return this.#client === undefined || this.#client.sits(this.#seat);
   }
 
   /**
@@ -51,7 +51,7 @@ export class Tab {
     this.#client?.check();
     user?.check();
     if (user === this.#user) return;
-    user?.sit(this.#seat);
+    if (user?.sits(this.#seat) === false) throw new CausewayError("connections_exceeded");
     this.#user?.rise(this.#seat);
     this.#user = user;
   }

@@ -2,6 +2,7 @@
 // machine in machine.ts decides. Totals survive any loss of the edge, because the ledger keeps what is unacknowledged.
 
 import WebSocket from "ws";
+import type { Answer, Order } from "../../shared/control/orders.ts";
 import type { Ledger } from "../../shared/flow/ledger.ts";
 import {
   EdgeMessageSchema,
@@ -33,8 +34,10 @@ export interface LinkOptions {
   /** The relay's name at the edge. */
   name: string;
   ledger: Ledger;
-  /** Listeners shown on the dashboard. */
-  inbounds: readonly { kind: string; address: string; port: number }[];
+  /** Listeners shown on the dashboard, as they are now. */
+  inbounds: () => readonly { kind: string; address: string; port: number }[];
+  /** Carries an order of the edge out; must not reject. */
+  obey: (order: Order) => Promise<Answer>;
   version: string;
   log: LinkLog;
 }
@@ -42,6 +45,8 @@ export interface LinkOptions {
 export interface Link {
   /** Sends what is unreported, waits at most 5 s for its acknowledgement, and closes. Never rejects. */
   stop(): Promise<void>;
+  /** What listens has changed: the edge is told. */
+  changed(): void;
 }
 
 /** Starts the link; it connects, and reconnects, by itself until stopped. */
@@ -49,7 +54,7 @@ export function startLink(options: LinkOptions): Link {
   return new RelayLink(options);
 }
 
-function listener({ kind, address, port }: LinkOptions["inbounds"][number]): string {
+function listener({ kind, address, port }: ReturnType<LinkOptions["inbounds"]>[number]): string {
   return `${kind} ${formatAuthority(address, port)}`;
 }
 
@@ -70,6 +75,10 @@ class RelayLink implements Link {
   stop(): Promise<void> {
     this.#handle({ type: "stop", unreported: this.#options.ledger.unreported });
     return this.#finished.promise;
+  }
+
+  changed(): void {
+    this.#handle({ type: "changed" });
   }
 
   #handle(event: LinkEvent): void {
@@ -97,6 +106,15 @@ class RelayLink implements Link {
         break;
       case "acknowledge":
         this.#options.ledger.acknowledge(action.seq);
+        break;
+      case "obey":
+        void this.#obey(action.id, action.order);
+        break;
+      case "answer":
+        this.#send({ type: "answer", id: action.id, answer: action.answer });
+        break;
+      case "send_inbounds":
+        this.#send({ type: "inbounds", inbounds: this.#named() });
         break;
       case "drop":
         this.#drop(action.code, action.reason);
@@ -144,9 +162,16 @@ class RelayLink implements Link {
   }
 
   #hello(): void {
-    const { name, version, inbounds, ledger } = this.#options;
-    const named = inbounds.slice(0, LINK_LIMITS.INBOUNDS_MAX).map(listener);
-    this.#send({ type: "hello", name, source: ledger.source, version, inbounds: named });
+    const { name, version, ledger } = this.#options;
+    this.#send({ type: "hello", name, source: ledger.source, version, inbounds: this.#named() });
+  }
+
+  #named(): string[] {
+    return this.#options.inbounds().slice(0, LINK_LIMITS.INBOUNDS_MAX).map(listener);
+  }
+
+  async #obey(id: string, order: Order): Promise<void> {
+    this.#handle({ type: "obeyed", id, answer: await this.#options.obey(order) });
   }
 
   #flush(last: boolean): void {

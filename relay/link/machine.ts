@@ -1,9 +1,12 @@
 // The control link as a state machine: events in, actions out. One batch is under way at a time; it is sent again over
-// the next link until it is acknowledged. Knows no socket, no clock and no ledger: link.ts runs the actions.
+// the next link until it is acknowledged. Orders of the edge are answered over the link that they came by, or not at all.
+// Knows no socket, no clock, no ledger and no inbound: link.ts runs the actions.
 
+import type { Answer, Order } from "../../shared/control/orders.ts";
+import { ERRORS, type ErrorCode } from "../../shared/errors.ts";
 import type { EdgeMessage } from "../../shared/flow/link.ts";
 import { LINK_CLOSE } from "../../shared/flow/link.ts";
-import { FLOW_LIMITS, LINK_LIMITS } from "../../shared/limits.ts";
+import { FLOW_LIMITS, LINK_LIMITS, ORDER_LIMITS } from "../../shared/limits.ts";
 
 export interface LinkState {
   /** `waiting`: for the next attempt; `connecting`: until the welcome; `stopped` absorbs everything. */
@@ -15,6 +18,10 @@ export interface LinkState {
   readonly stopping: boolean;
   /** A ping is unanswered. */
   readonly pinged: boolean;
+  /** Ids of this link's orders that are being carried out. */
+  readonly orders: readonly string[];
+  /** What listens has changed since the hello. */
+  readonly changed: boolean;
 }
 
 export type LinkTimer = "retry" | "deadline" | "flush" | "ping" | "stop";
@@ -28,6 +35,10 @@ export type LinkEvent =
   /** The ledger's answer to `flush`: a batch, or nothing to say. */
   | { readonly type: "sealed"; readonly seq: number; readonly last: boolean }
   | { readonly type: "nothing" }
+  /** An order was carried out, or refused. */
+  | { readonly type: "obeyed"; readonly id: string; readonly answer: Answer }
+  /** What listens has changed. */
+  | { readonly type: "changed" }
   | { readonly type: "closed"; readonly code: number; readonly reason: string }
   | { readonly type: "timer"; readonly timer: LinkTimer }
   /** `unreported`: the ledger still holds something to send. */
@@ -42,6 +53,11 @@ export type LinkAction =
   /** Before the first batch of a link: the edge may have lost what it knew of open flows. */
   | { readonly do: "refresh" }
   | { readonly do: "acknowledge"; readonly seq: number }
+  /** Carry the order out and answer with `obeyed`. */
+  | { readonly do: "obey"; readonly id: string; readonly order: Order }
+  | { readonly do: "answer"; readonly id: string; readonly answer: Answer }
+  /** Tell what listens. */
+  | { readonly do: "send_inbounds" }
   /** Drop the socket without waiting; no `closed` follows. */
   | { readonly do: "drop"; readonly code: number; readonly reason: string }
   | { readonly do: "set"; readonly timer: LinkTimer; readonly ms: number }
@@ -60,7 +76,15 @@ export interface LinkStep {
 }
 
 export function initialLink(): LinkState {
-  return { phase: "waiting", attempts: 0, sent: undefined, stopping: false, pinged: false };
+  return {
+    phase: "waiting",
+    attempts: 0,
+    sent: undefined,
+    stopping: false,
+    pinged: false,
+    orders: [],
+    changed: false,
+  };
 }
 
 /** `random` is in [0, 1): the jitter of the next reconnect, should this event cause one. */
@@ -70,9 +94,15 @@ export function stepLink(state: LinkState, event: LinkEvent, random: number): Li
     case "start":
       return state.phase === "waiting" ? connect(state) : stay(state);
     case "opened":
-      return state.phase === "connecting" ? { state, actions: [{ do: "send_hello" }] } : stay(state);
+      if (state.phase !== "connecting") return stay(state);
+      return { state: { ...state, changed: false }, actions: [{ do: "send_hello" }] };
     case "message":
-      return event.message.type === "welcome" ? welcome(state) : acknowledged(state, event.message.seq);
+      return hear(state, event.message);
+    case "obeyed":
+      return obeyed(state, event.id, event.answer);
+    case "changed":
+      if (state.phase === "up") return { state, actions: [{ do: "send_inbounds" }] };
+      return { state: { ...state, changed: true }, actions: [] };
     case "malformed":
       return fail(state, 1008, "message_malformed", random);
     case "pong":
@@ -97,6 +127,37 @@ function stay(state: LinkState): LinkStep {
   return { state, actions: [] };
 }
 
+function hear(state: LinkState, message: EdgeMessage): LinkStep {
+  switch (message.type) {
+    case "welcome":
+      return welcome(state);
+    case "ack":
+      return acknowledged(state, message.seq);
+    case "order":
+      return begin(state, message.id, message.order);
+  }
+}
+
+function begin(state: LinkState, id: string, order: Order): LinkStep {
+  // An id that is under way already would be answered twice.
+  if (state.phase !== "up" || state.orders.includes(id)) return stay(state);
+  if (state.stopping) return { state, actions: [refused(id, "relay_stopping")] };
+  if (state.orders.length >= ORDER_LIMITS.UNDER_WAY_MAX)
+    return { state, actions: [refused(id, "too_many_orders")] };
+  return { state: { ...state, orders: [...state.orders, id] }, actions: [{ do: "obey", id, order }] };
+}
+
+function refused(id: string, code: ErrorCode): LinkAction {
+  return { do: "answer", id, answer: { ok: false, error: { code, message: ERRORS[code].text } } };
+}
+
+function obeyed(state: LinkState, id: string, answer: Answer): LinkStep {
+  // The link that the order came by is gone: its edge has given the answer up.
+  if (!state.orders.includes(id)) return stay(state);
+  const orders = state.orders.filter((other) => other !== id);
+  return { state: { ...state, orders }, actions: [{ do: "answer", id, answer }] };
+}
+
 function connect(state: LinkState): LinkStep {
   return {
     state: { ...state, phase: "connecting", attempts: state.attempts + 1, sent: undefined, pinged: false },
@@ -107,10 +168,11 @@ function connect(state: LinkState): LinkStep {
 function welcome(state: LinkState): LinkStep {
   if (state.phase !== "connecting") return stay(state);
   return {
-    state: { ...state, phase: "up", attempts: 0 },
+    state: { ...state, phase: "up", attempts: 0, changed: false },
     actions: [
       { do: "clear", timers: ["deadline"] },
       { do: "report", event: { type: "link_up" } },
+      ...(state.changed ? [{ do: "send_inbounds" } as const] : []),
       { do: "set", timer: "ping", ms: LINK_LIMITS.PING_INTERVAL_MS },
       { do: "refresh" },
       { do: "flush", last: state.stopping },
@@ -168,7 +230,7 @@ function lose(state: LinkState, code: number, reason: string, random: number): L
   const replaced = code === LINK_CLOSE.REPLACED;
   const retryMs = Math.round(replaced ? LINK_LIMITS.RETRY_MAX_MS * (1 + random) : ceiling * random);
   return {
-    state: { ...state, phase: "waiting", sent: undefined, pinged: false },
+    state: { ...state, phase: "waiting", sent: undefined, pinged: false, orders: [] },
     actions: [
       { do: "clear", timers: ["deadline", "flush", "ping"] },
       { do: "report", event: { type: "link_down", code, reason, retryMs } },
@@ -195,7 +257,7 @@ function stop(state: LinkState, unreported: boolean): LinkStep {
 
 function finish(state: LinkState, actions: readonly LinkAction[]): LinkStep {
   return {
-    state: { ...state, phase: "stopped", sent: undefined },
+    state: { ...state, phase: "stopped", sent: undefined, orders: [] },
     actions: [
       ...actions,
       { do: "clear", timers: ["retry", "deadline", "flush", "ping", "stop"] },

@@ -36,6 +36,7 @@ export function tokenVariables(raw: unknown): string[] {
   const inbounds = asList(asTable(relay).inbounds).map(asTable);
   const tokens = [
     asTable(relay).edge_token,
+    asTable(relay).admin_token,
     ...links.flatMap(({ token, key }) => [token, key]),
     ...inbounds.map(({ key }) => key),
   ];

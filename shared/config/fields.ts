@@ -31,7 +31,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** Bytes of a size such as "64MiB", or undefined. */
-function parseSize(text: string): number | undefined {
+export function parseSize(text: string): number | undefined {
   return parseWithUnit(text, SIZE_UNITS_BYTES);
 }
 

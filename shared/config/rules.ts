@@ -26,6 +26,7 @@ export function checkRules(raw: Table): Problem[] {
     ...duplicates(entriesOf(raw, "relays"), "name", (entry) => textOf(entry, "name")),
     ...duplicates(entriesOf(relay, "users", "relay."), "name", (entry) => textOf(entry, "name")),
     ...checkLink(relay),
+    ...checkAdmin(relay),
     ...checkInbounds(relay),
     ...checkOutbounds(relay),
   ];
@@ -53,6 +54,25 @@ function sharedHosts(edge: Table, raw: Table): Problem[] {
       },
     ];
   });
+}
+
+/** The admin API can close and open everything: it stays on the machine, and knows who asks. */
+function checkAdmin(relay: Table): Problem[] {
+  const { admin } = relay;
+  if (typeof admin !== "string") return [];
+  const problems: Problem[] = [];
+  if (!isLoopbackAuthority(admin)) {
+    problems.push({
+      path: "relay.admin",
+      value: showValue(admin, undefined),
+      legal: 'a loopback address, as in "127.0.0.1:8790"',
+    });
+  }
+  if (relay.admin_token === undefined) {
+    const legal = "a token, because relay.admin is set";
+    problems.push({ path: "relay.admin_token", value: "nothing", legal });
+  }
+  return problems;
 }
 
 function checkLink(relay: Table): Problem[] {

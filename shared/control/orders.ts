@@ -62,7 +62,6 @@ export const OrderSchema = v.variant("do", [
 ]);
 export type Order = v.InferOutput<typeof OrderSchema>;
 export type StartOrder = v.InferOutput<typeof StartSchema>;
-export type StopOrder = v.InferOutput<typeof StopSchema>;
 export type TestOrder = v.InferOutput<typeof TestSchema>;
 
 export const INBOUND_STATES = ["running", "draining", "stopped", "failed"] as const;
@@ -103,7 +102,10 @@ const errorCode = v.pipe(
   v.check((code) => Object.hasOwn(ERRORS, code)),
   v.transform((code) => code as ErrorCode),
 );
-const failure = v.object({ code: errorCode, message: v.pipe(v.string(), v.maxLength(ORDER_LIMITS.TEXT_CHARS_MAX)) });
+const failure = v.object({
+  code: errorCode,
+  message: v.pipe(v.string(), v.maxLength(ORDER_LIMITS.TEXT_CHARS_MAX)),
+});
 
 const TestReportSchema = v.object({
   /** Whether a reply came, whatever its status. */

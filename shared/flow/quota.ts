@@ -104,7 +104,8 @@ export class QuotaBook {
    */
   add(service: string, terms: ServiceTerms | undefined, bytes: number, now: number): QuotaRow | undefined {
     const known = this.#rows.get(service);
-    if (known === undefined && terms?.quota === undefined && terms?.expires_at === undefined) return undefined;
+    if (known === undefined && terms?.quota === undefined && terms?.expires_at === undefined)
+      return undefined;
     const current = terms && terms.epoch >= (known?.epoch ?? 0) ? termsOf(terms, known) : known;
     if (current === undefined) return undefined;
     const { epoch, limit, period, expires_at } = current;

@@ -36,6 +36,27 @@ function withoutParameters(path: string): string {
   return path.replace(/;[^/]*/g, "");
 }
 
+/**
+ * True where some origin may take `pathname` for one above its root: put behind a prefix it would lead out of that. Escapes
+ * and parameters only: plain dot segments are gone from a parsed URL.
+ */
+export function leadsOut(pathname: string): boolean {
+  if (!/[%;]/.test(pathname)) return false;
+  const decoded = decodeAscii(pathname);
+  const twice = decodeAscii(decoded);
+  return [decoded, twice, withoutParameters(pathname), withoutParameters(twice)].some(climbs);
+}
+
+function climbs(path: string): boolean {
+  let depth = 0;
+  for (const part of path.split(/[/\\]/)) {
+    if (part === "..") depth--;
+    else if (part !== "" && part !== ".") depth++;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
 /** Every other path that some origin may take `pathname` for; empty for ordinary paths. */
 export function pathReadings(pathname: string): readonly string[] {
   if (!/%|;|\/\//.test(pathname)) return NONE;

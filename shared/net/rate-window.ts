@@ -61,9 +61,10 @@ export class RateWindow {
   }
 
   #move({ windowMs }: RateLimit, now: number): void {
+    // A clock that went back keeps what was counted, but not for as long as it went back.
+    if (now < this.#start) this.#start = now;
     const passed = Math.floor((now - this.#start) / windowMs);
-    // A clock that went back keeps the window it has.
-    if (passed <= 0) return;
+    if (passed === 0) return;
     this.#previous = passed === 1 ? this.#current : 0;
     this.#current = 0;
     this.#start = passed === 1 ? this.#start + windowMs : now;

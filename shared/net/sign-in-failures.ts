@@ -32,7 +32,12 @@ export class SignInFailures {
 
   /** Milliseconds until the client may sign in again; 0: now. */
   waitMs(client: string, now: number): number {
-    return Math.max(0, (this.#clients.get(client)?.blockedUntil ?? 0) - now);
+    const known = this.#clients.get(client);
+    if (known === undefined) return 0;
+    // A clock that went back must not make the wait longer than it was.
+    const since = Math.min(0, now - known.at);
+    if (since < 0) this.#clients.set(client, { ...known, at: now, blockedUntil: known.blockedUntil + since });
+    return Math.max(0, known.blockedUntil + since - now);
   }
 
   record(client: string, now: number): void {

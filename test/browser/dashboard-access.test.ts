@@ -31,6 +31,43 @@ describe("access to the page", () => {
     expect((await column(page, "#services", 1))[0]).toBe("d.example");
   });
 
+  it("closes a connection by keyboard, keeps the focus while rows change, and says what became of it", async () => {
+    const at = (down: number) =>
+      snapshot({ active: 1, connections: [flow("f1", { client: "203.0.113.9", down })] });
+    dashboard.edge.snapshot = at(1);
+    const page = await dashboard.openSignedIn();
+    const name = /^Close the connection of 203\.0\.113\.9 to /;
+    await expect
+      .poll(() => {
+        dashboard.edge.send(at(2));
+        return page.getByRole("button", { name }).count();
+      })
+      .toBe(1);
+    await page.getByRole("button", { name }).focus();
+    dashboard.edge.send(at(1024));
+    await expect.poll(() => page.textContent("#connections tbody")).toContain("1.00 KiB");
+    dashboard.edge.closable = false;
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.getByRole("status").filter({ hasText: "cannot be closed" }).count()).toBe(1);
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Close");
+    dashboard.edge.closable = true;
+    await page.keyboard.press("Space");
+    await expect
+      .poll(() => page.textContent("#connections-notice"))
+      .toBe("The connection of 203.0.113.9 was closed.");
+    expect(dashboard.edge.requests).toContain("DELETE /api/connections/f1");
+  });
+
+  it("offers viewers nothing to close", async () => {
+    dashboard.edge.role = "viewer";
+    dashboard.edge.snapshot = snapshot({ active: 1, connections: [flow("f1")] });
+    const page = await dashboard.openSignedIn();
+    await expect.poll(() => dashboard.edge.requests).toContain("GET /api/session");
+    dashboard.edge.send(snapshot({ active: 1, connections: [flow("f1", { down: 1024 })] }));
+    await expect.poll(() => page.textContent("#connections tbody")).toContain("1.00 KiB");
+    expect(await page.locator("#connections tbody button").count()).toBe(0);
+  });
+
   it("has a skip link first, a visible focus and a polite live region", async () => {
     const page = await dashboard.openSignedIn();
     await page.keyboard.press("Tab");

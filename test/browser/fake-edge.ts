@@ -23,6 +23,10 @@ export class FakeEdge {
   snapshot: Snapshot;
   /** Sessions that hold; the cookie's value names one. */
   readonly sessions = new Set<string>();
+  /** What the sessions allow. */
+  role: "viewer" | "operator" = "operator";
+  /** Whether connections can be closed. */
+  closable = true;
   /** While true every request is reset, as if nothing listened. */
   away = false;
   /** Every path asked for, and the host names that the browser meant. */
@@ -87,10 +91,26 @@ export class FakeEdge {
     const path = request.url ?? "/";
     this.requests.push(`${request.method} ${path}`);
     if (this.away) request.socket.destroy();
+    else if (path === "/api/session" && request.method === "GET") this.#whoIs(request, response);
     else if (path === "/api/session") void this.#session(request, response);
+    else if (path.startsWith("/api/connections/")) this.#close(request, response);
     else if (path !== "/api/stats") this.#file(path, response);
     else if (this.#signedIn(request)) json(response, 200, this.snapshot);
     else json(response, 401, { error: { code: "unauthorized", message: "No", request_id: "r" } });
+  }
+
+  #whoIs(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#signedIn(request)) json(response, 200, { name: "someone", role: this.role });
+    else json(response, 401, { error: { code: "unauthorized", message: "No", request_id: "r" } });
+  }
+
+  #close(request: IncomingMessage, response: ServerResponse): void {
+    request.resume();
+    if (this.closable) response.writeHead(204).end();
+    else
+      json(response, 409, {
+        error: { code: "not_closable", message: "It passes untouched", request_id: "r" },
+      });
   }
 
   #file(path: string, response: ServerResponse): void {

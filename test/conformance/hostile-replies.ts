@@ -66,6 +66,16 @@ export const BAD_HEADS: Readonly<Record<string, Reply>> = {
   "a field without a name": `${OK}: one\r\n${HI}`,
 };
 
+/** What announces a body that the reply to HEAD has not, and nobody could frame it by (RFC 9112 section 6.3). */
+export const BAD_LENGTHS: Readonly<Record<string, string>> = {
+  "one beside chunked": "Content-Length: 20000\r\nTransfer-Encoding: chunked",
+  "two lengths": "Content-Length: 5\r\nContent-Length: 6",
+  "the same length twice": "Content-Length: 5\r\nContent-Length: 5",
+  "a negative length": "Content-Length: -5",
+  "a length that is no number": "Content-Length: 5abc",
+  "a length that overflows": "Content-Length: 18446744073709551621",
+};
+
 export const ENDLESS_HEADS: Readonly<Record<string, Reply>> = {
   silence: () => undefined,
   "silence within the head": OK,

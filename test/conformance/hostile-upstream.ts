@@ -7,6 +7,7 @@ import { describe, expect } from "vitest";
 import {
   BAD_FRAMING,
   BAD_HEADS,
+  BAD_LENGTHS,
   ENDLESS_HEADS,
   LATE,
   ODD_BUT_FINE,
@@ -59,6 +60,17 @@ export function hostileUpstreamSuite(proxy: ProxyUnderTest): void {
         const { socket } = await upstream.untilAsked(path);
         expectRefusal(await answered, [502, 504]);
         await closed(socket);
+      });
+  });
+
+  describe("a length that is none, in a reply to HEAD", () => {
+    for (const [what, fields] of Object.entries(BAD_LENGTHS))
+      rule(`is not passed on, and the reply comes all the same: ${what}`, async (way) => {
+        const reply = await ask(way, pathOf(`${OK}${fields}\r\n\r\n`), { method: "HEAD" });
+        expect([200, 502]).toContain(reply.status);
+        const announced = reply.status === 200 ? valuesOf(reply, "content-length") : [];
+        for (const length of announced) expect(length).toMatch(/^\d{1,19}$/);
+        await expectClean(way);
       });
   });
 

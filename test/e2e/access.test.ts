@@ -58,7 +58,7 @@ beforeAll(async () => {
         { host: "young.test", upstreams, expires: day(2) },
         { host: "rate.test", upstreams, rate: "3/1h" },
         { host: "busy.test", upstreams, host_rate: "4/1h", scope: "global" },
-        { host: "places.test", upstreams, max_connections: 2, scope: "global" },
+        { host: "places.test", upstreams, max_connections: 2, scope: "global", cors: { origins: ["*"] } },
         { host: "quota.test", upstreams, quota: "2MB/month" },
         { host: "up.test", upstreams, quota: "1MB/month" },
         { host: "quota.test", path: "/echo", upstreams: [demo], quota: "1MB/month" },
@@ -206,8 +206,9 @@ describe("max_connections with scope global", () => {
     if (waiting.length < 1) await once(origin, "waiting");
     open.push(ask("places.test", "/wait"));
     if (waiting.length < 2) await once(origin, "waiting");
-    const full = await ask("places.test");
+    const full = await ask("places.test", "/", "192.0.2.1", { origin: "https://page.test" });
     expect(full.headers.get("retry-after")).not.toBeNull();
+    expect(full.headers.get("access-control-allow-origin")).toBe("*");
     expect(await refusal(full)).toEqual([503, "too_many_connections"]);
     waiting.shift()?.();
     expect(await (await open[0])?.text()).toBe("waited");

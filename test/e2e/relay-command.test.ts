@@ -70,6 +70,35 @@ describe("causeway relay", { timeout: 30_000 }, () => {
     expect(await relay.ended).toBe(0);
   });
 
+  it("takes another configuration over at SIGHUP without dropping a connection, and refuses one with problems", async () => {
+    const relay = await runRelay(RELAY);
+    const [, address = ""] = await relay.until(/listens on (127\.0\.0\.1:\d+)\n/);
+    const slow = promisify(execFile)(
+      "curl",
+      ["-sS", "-N", "-x", `socks5h://${address}`, `${demo.url}/slow?bytes=5000&ms=1500`],
+      { encoding: "latin1" },
+    );
+    await once(slow.child.stdout ?? slow.child, "data");
+    const reload = async (toml: string, outcome: RegExp): Promise<string> => {
+      await writeFile(join(directory, "relay.toml"), toml);
+      relay.child.kill("SIGHUP");
+      await expect.poll(() => relay.out + relay.err, { timeout: 5_000 }).toMatch(outcome);
+      return relay.out + relay.err;
+    };
+    await reload("[relay]\nnonsense = true\n", /"config_refused".*relay\.nonsense/);
+    const socks = '[[relay.inbounds]]\nkind = "socks"\nlisten = "127.0.0.1:0"\n';
+    const log = await reload(RELAY + socks, /"config_reloaded","kept":1,"started":1/);
+    const [, port = ""] = /"listener_up","inbound":"main\/socks".*"port":(\d+)/.exec(log) ?? [];
+    const { stdout } = await promisify(execFile)("curl", [
+      "-sS",
+      "-x",
+      `socks5h://127.0.0.1:${port}`,
+      `${demo.url}/status/200`,
+    ]);
+    expect(stdout).toBe("status 200\n");
+    expect((await slow).stdout).toHaveLength(5_000);
+  });
+
   it("exits with 2 when the file has no [relay], and for a secret that is not set", async () => {
     const without = await runRelay("");
     expect(await without.ended).toBe(2);

@@ -29,7 +29,8 @@ beforeAll(async () => {
     token: TOKEN,
     name: "busy",
     ledger,
-    inbounds: [],
+    inbounds: () => [],
+    obey: () => Promise.reject(new Error("nobody gives orders here")),
     version: "0",
     log: pino({ level: "silent" }),
   });

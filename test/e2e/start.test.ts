@@ -39,7 +39,7 @@ afterAll(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
 
 /** The configuration with its listeners on free ports. */
 function onFreePorts(text: string): string {
-  return text.replaceAll(/^listen = "127\.0\.0\.1:\d+"$/gm, 'listen = "127.0.0.1:0"');
+  return text.replaceAll(/^(listen|admin) = "127\.0\.0\.1:\d+"/gm, '$1 = "127.0.0.1:0"');
 }
 
 const running: CliRun[] = [];
@@ -47,7 +47,10 @@ const running: CliRun[] = [];
 function start(...more: string[]): CliRun {
   const run = runCli(
     ["start", "--config", config, "--edge-port", "0", "--demo-port", "0", "--state", ".causeway", ...more],
-    { cwd: directory, env: { RELAY_TOKEN: undefined, RELAY_INGRESS_KEY: undefined } },
+    {
+      cwd: directory,
+      env: { RELAY_TOKEN: undefined, RELAY_INGRESS_KEY: undefined, RELAY_ADMIN_TOKEN: undefined },
+    },
   );
   running.push(run);
   return run;
@@ -159,7 +162,7 @@ describe("causeway start", { timeout: START_TIMEOUT_MS }, () => {
   it("stops everything at Ctrl-C and leaves no process and no port", async () => {
     const tree = processTree(run.child.pid ?? 0);
     const ports = portsOf(run.out);
-    expect(ports).toHaveLength(4);
+    expect(ports).toHaveLength(5);
     pressCtrlC(run);
     expect(await run.ended).toBe(0);
     expect(run.out).toContain("Stopped");
@@ -233,7 +236,10 @@ describe("causeway start that cannot start", { timeout: START_TIMEOUT_MS }, () =
   });
 
   it("names the taken port of an inbound and its key, and leaves nothing running", async () => {
-    await writeFile(config, onFreePorts(defaultConfig).replace("127.0.0.1:0", `127.0.0.1:${taken}`));
+    await writeFile(
+      config,
+      onFreePorts(defaultConfig).replace('listen = "127.0.0.1:0"', `listen = "127.0.0.1:${taken}"`),
+    );
     const run = start();
     await run.until(/Starting the relay/);
     const tree = processTree(run.child.pid ?? 0);

@@ -3,6 +3,8 @@
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pino } from "pino";
 import * as v from "valibot";
 import { onTestFinished, vi } from "vitest";
@@ -41,6 +43,12 @@ export function relayConfig(overrides: RelayOverrides = {}): RelayConfig {
     name: "test",
     idle_timeout: 60_000,
     drain_timeout: 0,
+    state: join(tmpdir(), "causeway-no-state"),
+    deny: [],
+    max_connections: 30_000,
+    handshake_timeout: 10_000,
+    per_client: {},
+    remote_ports: [],
     users: [],
     outbounds: [],
     rules: [],

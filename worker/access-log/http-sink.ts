@@ -17,6 +17,7 @@ export interface HttpSinkConfig {
 
 interface Batch {
   readonly id: string;
+  /** Records in it, and those that it tells the loss of. */
   readonly records: number;
   readonly body: string;
 }
@@ -93,6 +94,7 @@ export class HttpSink implements BackgroundWork {
     const lines = this.#lines.splice(0, records);
     this.#chars -= chars;
     if (this.#dropped > 0) {
+      records += this.#dropped;
       const time = new Date().toISOString();
       lines.push(JSON.stringify({ event: "records_dropped", time, records: this.#dropped }));
       this.#dropped = 0;

@@ -56,7 +56,8 @@ export function clipped(text: string | null | undefined, charsMax: number): stri
 
 /** What of a Referer may be logged: queries and credentials in it are secrets of other sites. */
 export function refererOf(value: string | null): string | null {
-  const url = value === null ? null : URL.parse(value.slice(0, LIMITS.HEADER_CHARS_MAX));
+  // Parsed whole: cut before, credentials could be taken for a host.
+  const url = value === null ? null : URL.parse(value);
   if (url?.protocol !== "https:" && url?.protocol !== "http:") return null;
-  return url.origin + url.pathname;
+  return clipped(url.origin + url.pathname, LIMITS.HEADER_CHARS_MAX);
 }

@@ -36,6 +36,8 @@ export class LeasedRate {
   }
 
   #takeLeased(now: number): RateVerdict | undefined {
+    // A clock that went back would hold everybody up for as long as it did; a request may have come in before the answer.
+    if (this.#grantedAt - now > this.#limit.windowMs) return undefined;
     if (now < this.#refusedUntil) return { admitted: false, remaining: 0, waitMs: this.#refusedUntil - now };
     if (now >= this.#until) return undefined;
     if (this.#left === 0)
@@ -71,8 +73,10 @@ export class LeasedRate {
       this.#remaining = lease.remaining;
       this.#until = now + windowMs;
       // Even a refusal for a moment spares the object a crowd.
-      if (lease.granted === 0)
-        this.#refusedUntil = Date.now() + Math.max(lease.wait_ms, LEASE_LIMITS.REFUSED_MS);
+      this.#refusedUntil =
+        lease.granted === 0
+          ? Date.now() + Math.max(lease.wait_ms, LEASE_LIMITS.REFUSED_MS)
+          : Number.NEGATIVE_INFINITY;
     } catch {
       this.#goAlone(Date.now());
     }

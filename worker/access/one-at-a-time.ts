@@ -19,7 +19,9 @@ export class OneAtATime {
 
   /** True while a call is under way that has not been given up. */
   get isBusy(): boolean {
-    return Date.now() - this.#startedAt < this.#deadlineMs;
+    const age = Date.now() - this.#startedAt;
+    // The clock may have gone back.
+    return age >= 0 && age < this.#deadlineMs;
   }
 
   /** True while nobody else may wait: whoever comes now is told at once. */

@@ -23,7 +23,7 @@ import { ClientTable } from "../../shared/net/rate-window.ts";
 export type PasswordVerdict = "right" | "wrong" | "repeated" | "busy";
 
 let key: Uint8Array | undefined;
-/** Tags of right passwords by stored hash, and of wrong ones by themselves with their time. */
+/** Tags of right passwords by stored hash and user, who may share one, and of wrong ones by themselves with their time. */
 const right = new ClientTable<string>(LIMITS.RIGHT_MAX);
 const wrong = new ClientTable<number>(LIMITS.WRONG_MAX);
 let budget: number = LIMITS.WRONG_BURST;
@@ -39,15 +39,17 @@ export function checkPassword(
   now: number,
 ): PasswordVerdict {
   const against = stored ?? decoy;
-  const tag = keyedTag(`${against}\0${user}\0${password}`);
-  const known = right.get(against);
+  // Two spellings of one password are one: in turn they would make each other forgotten.
+  const account = `${against}\0${user}`;
+  const tag = keyedTag(`${account}\0${password.normalize("NFC")}`);
+  const known = right.get(account);
   if (stored !== undefined && known !== undefined && timingSafeEqual(known, tag)) return "right";
   if (wasWrong(tag, now)) return "repeated";
   if (!hasBudget(now)) return "busy";
   const parsed = parsePasswordHash(against);
   const isRight = parsed !== undefined && isCheapEnough(parsed) && matches(password, parsed);
   if (isRight && stored !== undefined) {
-    right.set(stored, tag);
+    right.set(account, tag);
     return "right";
   }
   budget--;

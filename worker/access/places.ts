@@ -48,7 +48,9 @@ export class Places {
   /** Whether somebody may come in now. */
   hasRoom(now: number): boolean {
     if (!this.#isLeased) return this.#active < this.#limit;
-    const places = now < this.#until || this.#failing ? this.#places : 0;
+    // A request may have come in before the answer that it waited for.
+    const isHeld = this.#failing || isAhead(this.#until, now, 2 * LEASE_LIMITS.LEASE_MS);
+    const places = isHeld ? this.#places : 0;
     return this.#active < Math.min(places, this.#limit);
   }
 
@@ -65,7 +67,8 @@ export class Places {
   async more(env: Env, ctx: ExecutionContext): Promise<boolean> {
     if (!this.#isLeased) return false;
     const now = Date.now();
-    if (now < Math.max(this.#refusedUntil, this.#retryAt) || this.#asking.isFull) return false;
+    const pausedUntil = Math.max(this.#refusedUntil, this.#retryAt);
+    if (isAhead(pausedUntil, now, LEASE_LIMITS.RETRY_MS) || this.#asking.isFull) return false;
     await this.#asking.run(ctx, () => this.#ask(env, this.#active + this.#share));
     // Others may have been quicker to take what came: that is no refusal.
     if (this.hasRoom(Date.now()) || this.#gaveAll) return true;
@@ -83,8 +86,10 @@ export class Places {
     const now = Date.now();
     const wanted = this.#isLeased ? this.#active + (this.#isBusy ? this.#share : 0) : 0;
     this.#isBusy = false;
-    const isDue = this.#until - now < LEASE_LIMITS.RENEW_MS;
-    if (now < this.#retryAt || this.#asking.isBusy || (wanted >= this.#places && !isDue)) return;
+    const leftMs = this.#until - now;
+    const isDue = leftMs < LEASE_LIMITS.RENEW_MS || leftMs > LEASE_LIMITS.LEASE_MS;
+    const isPaused = isAhead(this.#retryAt, now, LEASE_LIMITS.RETRY_MS) || this.#asking.isBusy;
+    if (isPaused || (wanted >= this.#places && !isDue)) return;
     await this.#ask(env, Math.min(wanted, this.#places));
   }
 
@@ -114,6 +119,11 @@ export class Places {
       this.#retryAt = Date.now() + LEASE_LIMITS.RETRY_MS;
     }
   }
+}
+
+/** Whether a time is still to come; one that is further off than it was set has been left behind by a clock that went back. */
+function isAhead(time: number, now: number, maxMs: number): boolean {
+  return time > now && time - now <= maxMs;
 }
 
 /** By service, so that a push neither forgets who is in nor lets others in beside them. */

@@ -8,7 +8,7 @@ import { healthChecks } from "./health-checks.ts";
 import { proxyStatus, startProxy, stopProxy, testProxy } from "./proxy.ts";
 import { purgeCache } from "./purge.ts";
 import { connectRelay } from "./relays.ts";
-import { endSession, makeLoginCode, startSession } from "./session.ts";
+import { endSession, makeLoginCode, readSession, startSession } from "./session.ts";
 import { stats, statsSocket } from "./stats.ts";
 import { makeTicket } from "./tickets.ts";
 
@@ -31,7 +31,7 @@ export const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>>
   "/api/config/versions": { GET: readVersions },
   "/api/config/rollback": { POST: activateVersion },
   "/api/tickets": { POST: makeTicket },
-  "/api/session": { POST: startSession, DELETE: endSession },
+  "/api/session": { GET: readSession, POST: startSession, DELETE: endSession },
   "/api/login-codes": { POST: makeLoginCode },
   "/relay/connect": { GET: connectRelay },
 };

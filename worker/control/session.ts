@@ -41,6 +41,12 @@ export async function startSession(x: ControlExchange): Promise<Response> {
   return json(x, { name, role, expires_at: session.exp }, { headers: { "Set-Cookie": cookie } });
 }
 
+/** GET /api/session: whose session, or token, this is, and what it allows. */
+export async function readSession(x: ControlExchange): Promise<Response> {
+  const { name, role } = await requireRole(x, "viewer");
+  return json(x, { name, role });
+}
+
 /** DELETE /api/session: ends the browser's session, whether it was still good or not. */
 export async function endSession(x: ControlExchange): Promise<Response> {
   checkOrigin(x);

@@ -1,6 +1,7 @@
 // The table of active connections, kept current by snapshots and by the events between them.
 
 import type { StatsMessage } from "../../shared/flow/snapshot.ts";
+import { closeConnection } from "./close-connection.ts";
 import { ConnectionList, type ListedConnection } from "./connection-list.ts";
 import { byId, setText } from "./dom.ts";
 import {
@@ -12,10 +13,10 @@ import {
   formatTime,
 } from "./format.ts";
 import { tryIt } from "./hints.ts";
-import { type Column, Table } from "./table.ts";
+import { type Column, type RowAction, Table } from "./table.ts";
 
-/** Builds the table and returns what brings it up to date. */
-export function createConnections(): (message: StatsMessage) => void {
+/** Builds the table and returns what brings it up to date; while `mayClose`, connections can be closed from it. */
+export function createConnections(mayClose: () => boolean): (message: StatsMessage) => void {
   const list = new ConnectionList();
   const count = byId("connections-count");
   /** The stats object's clock, by which the connections' times were taken. */
@@ -26,6 +27,7 @@ export function createConnections(): (message: StatsMessage) => void {
     key: (row) => row.id,
     faded: (row) => row.closed !== undefined,
     sortedBy: 5,
+    action: closing(mayClose, byId("connections-notice")),
     empty: () => ["No connections yet. Requests are listed once they last a second. ", ...tryIt("long")],
   });
   return (message) => {
@@ -39,6 +41,19 @@ export function createConnections(): (message: StatsMessage) => void {
       );
     }
     table.update(list.rows());
+  };
+}
+
+function closing(mayClose: () => boolean, notice: HTMLElement): RowAction<ListedConnection> {
+  return {
+    label: "Close",
+    describe: (row) => `Close the connection of ${row.client} to ${row.target || row.service}`,
+    applies: (row) => row.closed === undefined && mayClose(),
+    async run(row) {
+      setText(notice, "");
+      const problem = await closeConnection(row.id);
+      setText(notice, problem ?? `The connection of ${row.client} was closed.`);
+    },
   };
 }
 

@@ -10,13 +10,15 @@ import { showLinkState } from "./link-state.ts";
 import { createLogin } from "./login.ts";
 import { createRelays } from "./relays.ts";
 import { createServices } from "./services.ts";
-import { signIn, signOut, takeLoginCode } from "./session.ts";
+import { mayOperate, signIn, signOut, takeLoginCode } from "./session.ts";
 import { createTotals } from "./totals.ts";
 
 /** When the newest snapshot came, in milliseconds by this machine's clock. */
 let dataAt: number | undefined;
 /** What to tell a reader who turns out to have no session. */
 let problem: string | undefined;
+/** Whether the session allows to change things. */
+let isOperator = false;
 /** Made at the first message: the chart needs a visible place to measure. */
 let show: ((message: StatsMessage) => void) | undefined;
 
@@ -35,7 +37,7 @@ const showLogin = createLogin(() => connection.start());
 const signOutButton = byId("sign-out");
 
 function createViews(): (message: StatsMessage) => void {
-  const connections = createConnections();
+  const connections = createConnections(() => isOperator);
   const views = [createTotals(), createChart(), createServices(), createRelays(), showLostSources];
   return (message) => {
     connections(message);
@@ -56,12 +58,18 @@ function showLostSources({ lost_sources }: Snapshot): void {
 }
 
 function revealDashboard(): void {
+  if (byId("dashboard").hidden) void askRole();
   byId("login").hidden = true;
   byId("dashboard").hidden = false;
   signOutButton.hidden = false;
 }
 
+async function askRole(): Promise<void> {
+  isOperator = await mayOperate();
+}
+
 function requireSignIn(): void {
+  isOperator = false;
   connection.stop();
   byId("dashboard").hidden = true;
   signOutButton.hidden = true;

@@ -43,3 +43,16 @@ export async function signOut(): Promise<boolean> {
     return false;
   }
 }
+
+/** Whether the session allows to change things. Never throws: who cannot be asked allows nothing. */
+export async function mayOperate(): Promise<boolean> {
+  try {
+    const response = await fetch("/api/session");
+    if (!response.ok) return false;
+    const session: unknown = await response.json();
+    const role = typeof session === "object" && session !== null && "role" in session ? session.role : "";
+    return role === "operator" || role === "admin";
+  } catch {
+    return false;
+  }
+}

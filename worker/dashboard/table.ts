@@ -15,6 +15,17 @@ export interface Column<Row> {
   detail?(row: Row): string;
 }
 
+/** A button in the last column of each row. */
+export interface RowAction<Row> {
+  readonly label: string;
+  /** Names the button for screen readers, apart from those of other rows. */
+  describe(row: Row): string;
+  /** Whether the row has it. */
+  applies(row: Row): boolean;
+  /** Resolves when it has been done, or refused; the button waits meanwhile. */
+  run(row: Row): Promise<void>;
+}
+
 interface TableOptions<Row> {
   /** Names the table for screen readers. */
   readonly caption: string;
@@ -23,6 +34,7 @@ interface TableOptions<Row> {
   key(row: Row): string;
   /** Rows for which this is true are greyed. */
   faded?(row: Row): boolean;
+  readonly action?: RowAction<Row>;
   /** Index of the column sorted by at first, descending. */
   readonly sortedBy: number;
   /** Shown instead of the table while there are no rows. */
@@ -53,12 +65,18 @@ export class Table<Row> {
         "table",
         {},
         element("caption", { class: "visually-hidden" }, options.caption),
-        element("thead", {}, element("tr", {}, ...this.#headers)),
+        element("thead", {}, element("tr", {}, ...this.#headers, ...this.#actionHeader())),
         this.#body,
       ),
     );
     host.append(this.#empty, this.#scroller, this.#more);
     this.update([]);
+  }
+
+  #actionHeader(): HTMLTableCellElement[] {
+    const { action } = this.#options;
+    if (!action) return [];
+    return [element("th", { scope: "col" }, element("span", { class: "visually-hidden" }, action.label))];
   }
 
   update(rows: readonly Row[]): void {
@@ -126,7 +144,29 @@ export class Table<Row> {
     const cells = this.#options.columns.map((column) =>
       element("td", { class: column.numeric ? "number" : "text" }),
     );
-    return element("tr", {}, ...cells);
+    return element("tr", {}, ...cells, ...(this.#options.action ? [element("td")] : []));
+  }
+
+  /** The button is made once per row, so that it keeps the focus while the row is updated and moved. */
+  #fillAction(cell: HTMLTableCellElement, row: Row, action: RowAction<Row>): void {
+    const known = cell.querySelector("button");
+    if (!action.applies(row)) {
+      known?.remove();
+      return;
+    }
+    const button = known ?? element("button", { type: "button", class: "row-action" }, action.label);
+    setAttribute(button, "aria-label", action.describe(row));
+    if (known) return;
+    const key = this.#options.key(row);
+    button.addEventListener("click", async () => {
+      const current = this.#rows.find((other) => this.#options.key(other) === key);
+      if (!current || button.getAttribute("aria-disabled") === "true") return;
+      // Not `disabled`: that would take the focus away from who has just pressed it.
+      setAttribute(button, "aria-disabled", "true");
+      await action.run(current);
+      button.removeAttribute("aria-disabled");
+    });
+    cell.append(button);
   }
 
   #fill(drawn: HTMLTableRowElement, row: Row): void {
@@ -136,6 +176,9 @@ export class Table<Row> {
       setText(cell, column.text(row));
       if (column.detail) setAttribute(cell, "title", column.detail(row));
     });
+    const { action } = this.#options;
+    const last = drawn.cells[this.#options.columns.length];
+    if (action && last) this.#fillAction(last, row, action);
     drawn.classList.toggle("faded", this.#options.faded?.(row) ?? false);
   }
 }

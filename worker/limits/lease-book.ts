@@ -54,8 +54,9 @@ export class LeaseBook {
     const isNew = known === undefined && this.#rows.size >= LEASE_LIMITS.HOLDERS_MAX;
     const granted = isNew ? 0 : Math.max(0, Math.min(wanted, limit - taken));
     // Places in use cannot be taken away, so they must not be given to others either.
-    const row = { holder, seq, places: Math.max(granted, used), until: now + LEASE_LIMITS.LEASE_MS };
-    if (row.places > 0 && !isNew) this.#rows.set(holder, row);
+    const places = isNew ? 0 : Math.max(granted, used);
+    const row = { holder, seq, places, until: now + LEASE_LIMITS.LEASE_MS };
+    if (row.places > 0) this.#rows.set(holder, row);
     else this.#rows.delete(holder);
     return { lease: leaseOf({ ...row, places: granted }, now), row };
   }

@@ -2,8 +2,7 @@
 
 import type { HostConfig } from "../../shared/config/schema.ts";
 import { type Arrival, readArrival } from "../../shared/http/forwarded.ts";
-import { parseIp } from "../../shared/net/address.ts";
-import { CidrTable } from "../../shared/net/cidr.ts";
+import { CidrSet } from "../../shared/net/cidr-set.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Call } from "./call.ts";
 
@@ -13,10 +12,9 @@ import type { Call } from "./call.ts";
  */
 export function arrivalReader(config: HostConfig): ((x: Exchange) => Arrival | undefined) | undefined {
   if (config.trusted_proxies.length === 0) return undefined;
-  const table = new CidrTable(config.trusted_proxies.map((range) => [range, true] as const));
+  const trusted = new CidrSet(config.trusted_proxies);
   function isTrusted(address: string): boolean {
-    const ip = parseIp(address);
-    return ip !== undefined && table.find(ip) === true;
+    return trusted.has(address);
   }
   return (x) => {
     if (!isTrusted(x.clientIp)) return undefined;

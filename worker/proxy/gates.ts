@@ -14,6 +14,7 @@ import type { Call, Gate } from "./call.ts";
 import { corsGate } from "./cors.ts";
 import { redirectGate } from "./redirect.ts";
 import { socketGate } from "./socket-places.ts";
+import { pathBounds } from "./target-path.ts";
 
 /** The gate that a host's configuration asks for, or undefined where it asks for none. */
 type GateMaker = (config: HostConfig) => Gate | undefined;
@@ -28,6 +29,7 @@ const GATES: readonly GateMaker[] = [
   signInRule,
   rateRules,
   quotaRule,
+  pathBounds,
   bodyLength,
   socketGate,
 ];

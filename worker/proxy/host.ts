@@ -86,8 +86,12 @@ function withReplyFields({ replyFields }: Call, error: unknown): unknown {
 /** Where no place is left here the host's object may have more; one that comes free is taken in the same turn. */
 async function admit(call: Call): Promise<Visit> {
   const { plan, x } = call;
-  while (!plan.places.hasRoom(x.startedAt) && (await plan.places.more(x.env, x.ctx)));
-  return new Visit(call);
+  while (!plan.places.hasRoom(Date.now()) && (await plan.places.more(x.env, x.ctx)));
+  try {
+    return new Visit(call);
+  } catch (error) {
+    throw withReplyFields(call, error);
+  }
 }
 
 /** An admitted request: from here on its visit ends exactly once. */

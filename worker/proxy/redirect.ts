@@ -8,8 +8,10 @@ import type { Call, Gate } from "./call.ts";
 export function redirectGate(config: HostConfig): Gate | undefined {
   const { https, to, keep_path: keepPath, status } = config.redirect;
   if (to !== undefined) {
-    const base = to.replace(/\/+$/, "");
-    return (call) => redirect(call, keepPath ? base + pathOf(call) : to, status);
+    // As URLs are sent: a name in other scripts, or a space, cannot stand in a field.
+    const { href } = new URL(to);
+    const base = href.replace(/\/+$/, "");
+    return (call) => redirect(call, keepPath ? base + pathOf(call) : href, status);
   }
   if (!https) return undefined;
   return (call) => {

@@ -1,7 +1,10 @@
 // The path that an upstream is asked for.
 
 import type { HostConfig } from "../../shared/config/schema.ts";
+import { CausewayError } from "../../shared/errors.ts";
 import { type PathRewrite, targetPath } from "../../shared/http/path-prefix.ts";
+import { leadsOut } from "../../shared/net/path-readings.ts";
+import type { Gate } from "./call.ts";
 
 /** What a host does to paths; both parts are "" for nothing. */
 export function pathRewriteOf({ rewrite }: HostConfig): PathRewrite {
@@ -17,4 +20,21 @@ export function targetPathOf(config: HostConfig): (pathname: string) => string {
 
 function unchanged(pathname: string): string {
   return pathname;
+}
+
+/**
+ * Refuses paths that lead out of what the host is meant to show, where its upstreams have a path of their own or one is
+ * added: to nginx "/base/..%2Fother" is "/other".
+ */
+export function pathBounds(config: HostConfig): Gate | undefined {
+  const hasBase = config.upstreams.some((upstream) => {
+    const { pathname } = new URL(typeof upstream === "string" ? upstream : upstream.url);
+    return pathname !== "/";
+  });
+  if (!hasBase && config.rewrite.add_prefix === "") return undefined;
+  const rewrite = { strip: config.rewrite.strip_prefix, add: "" };
+  return ({ x }) => {
+    if (leadsOut(targetPath(x.url.pathname, rewrite))) throw new CausewayError("bad_request");
+    return undefined;
+  };
 }

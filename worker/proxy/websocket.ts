@@ -94,6 +94,8 @@ function join(visit: Visit, place: SocketPlace | undefined, ends: Ends): void {
   // Who cuts is another request's context: that may resolve a promise of this one's, and nothing else of it.
   const cut = Promise.withResolvers<string>();
   flow.onCut = (cause) => cut.resolve(cutCode(cause));
+  // It may have come while the upstream was asked.
+  if (flow.cut) cut.resolve(cutCode(flow.cut));
   show(Date.now());
   pumpSockets({
     ...ends,

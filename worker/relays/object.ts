@@ -14,8 +14,8 @@ import {
 } from "../../shared/flow/link.ts";
 import type { LinkSnapshot } from "../../shared/flow/snapshot.ts";
 import { LINK_LIMITS } from "../../shared/limits.ts";
-import { PendingOrders, refusal } from "./orders.ts";
 import { answerClose, switchingProtocols } from "../stats/socket.ts";
+import { PendingOrders, refusal } from "./orders.ts";
 
 /** The binding that this object needs, as it needs it. */
 interface RelaysEnv {

@@ -32,8 +32,7 @@ export class PendingOrders {
       return Promise.resolve(refusal("too_many_orders"));
     // Unguessable, and never that of an order from before an eviction.
     const id = crypto.randomUUID();
-    const timeoutMs =
-      order.do === "status" ? ORDER_LIMITS.STATUS_TIMEOUT_MS : ORDER_LIMITS.ANSWER_TIMEOUT_MS;
+    const timeoutMs = order.do === "status" ? ORDER_LIMITS.STATUS_TIMEOUT_MS : ORDER_LIMITS.ANSWER_TIMEOUT_MS;
     return new Promise((settle) => {
       const timer = setTimeout(() => this.#settle(id, refusal("relay_silent")), timeoutMs);
       this.#waiting.set(id, { link, does: order.do, timer, settle });

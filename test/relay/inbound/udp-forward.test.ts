@@ -6,6 +6,7 @@ import { Connections } from "../../../relay/inbound/connections.ts";
 import { SessionHost } from "../../../relay/inbound/session.ts";
 import { AddressList } from "../../../relay/inbound/source-acl.ts";
 import { UdpForward } from "../../../relay/inbound/udp-forward.ts";
+import { Limits } from "../../../relay/limits/limits.ts";
 import { DirectOutbound } from "../../../relay/outbound/direct.ts";
 import { createRelay } from "../../../relay/relay.ts";
 import { Ledger } from "../../../shared/flow/ledger.ts";
@@ -136,6 +137,7 @@ describe("the bound of sessions", () => {
       service: "test/udp",
       auth: "none",
       users: { signIn: () => Promise.resolve() },
+      limits: new Limits(relayConfig(), { emit: () => undefined }),
       outbound: new DirectOutbound(),
       refusal: () => undefined,
       ledger,

@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Answer } from "../../../shared/control/orders.ts";
 import type { Batch } from "../../../shared/flow/batch.ts";
 import { parseLinkMessage, RelayMessageSchema } from "../../../shared/flow/link.ts";
 
@@ -11,6 +12,9 @@ export class FakeEdge {
   readonly hellos: { name: string; source: string; version: string; inbounds: string[] }[] = [];
   /** Batches as they came, repeated ones too. */
   readonly batches: Batch[] = [];
+  /** What listened, as told after the hello. */
+  readonly inbounds: string[][] = [];
+  readonly answers: { id: string; answer: Answer }[] = [];
   readonly protocols: string[] = [];
   readonly paths: (string | undefined)[] = [];
   /** What happens to a batch; `deaf`: it is neither stored nor answered. */
@@ -69,6 +73,10 @@ export class FakeEdge {
     } else if (message?.type === "hello") {
       this.hellos.push(message);
       socket.send(JSON.stringify({ type: "welcome" }));
+    } else if (message?.type === "inbounds") {
+      this.inbounds.push(message.inbounds);
+    } else if (message?.type === "answer") {
+      this.answers.push(message);
     } else if (message) {
       this.#report(socket, message.batch);
     } else {

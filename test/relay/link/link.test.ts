@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Link, startLink } from "../../../relay/link/link.ts";
+import { type Link, type LinkOptions, startLink } from "../../../relay/link/link.ts";
 import { Ledger } from "../../../shared/flow/ledger.ts";
 import { flowInit } from "../../shared/flow/batches.ts";
 import { FakeEdge } from "./fake-edge.ts";
@@ -12,6 +12,7 @@ let ledger: Ledger;
 let links: Link[];
 let lives = 0;
 const log = { info: vi.fn(), warn: vi.fn() };
+const obey = vi.fn<LinkOptions["obey"]>();
 
 beforeEach(async () => {
   vi.spyOn(Math, "random").mockReturnValue(0.05);
@@ -26,6 +27,7 @@ afterEach(async () => {
   await edge.kill();
   vi.restoreAllMocks();
   log.info.mockClear();
+  obey.mockReset();
   log.warn.mockClear();
 });
 
@@ -39,7 +41,8 @@ function start(): Link {
     token: TOKEN,
     name: "main",
     ledger,
-    inbounds,
+    inbounds: () => inbounds,
+    obey,
     version: "1.2.3",
     log,
   });
@@ -135,6 +138,32 @@ describe("startLink", () => {
     expect(log.warn).toHaveBeenCalledWith(
       expect.objectContaining({ event: "link_down", code: 1008, reason: "message_malformed" }),
     );
+  });
+
+  it("carries orders of the edge out and answers each by its id", async () => {
+    const answer = { ok: true, report: { closed: "x" } } as const;
+    obey.mockResolvedValueOnce(answer);
+    start();
+    await vi.waitFor(() => expect(log.info).toHaveBeenCalled(), WAIT);
+    edge.say('{"type":"order","id":"7","order":{"do":"close","connection":"x"}}');
+    await vi.waitFor(() => expect(edge.answers).toEqual([{ type: "answer", id: "7", answer }]), WAIT);
+    expect(obey).toHaveBeenCalledExactlyOnceWith({ do: "close", connection: "x" });
+  });
+
+  it("drops an edge that orders what no edge orders", async () => {
+    start();
+    await vi.waitFor(() => expect(edge.hellos).toHaveLength(1), WAIT);
+    edge.say('{"type":"order","id":"7","order":{"do":"run","command":"rm"}}');
+    await vi.waitFor(() => expect(edge.hellos).toHaveLength(2), WAIT);
+    expect(obey).not.toHaveBeenCalledWith(expect.objectContaining({ do: "run" }));
+  });
+
+  it("tells what listens once that has changed", async () => {
+    const link = start();
+    await vi.waitFor(() => expect(log.info).toHaveBeenCalled(), WAIT);
+    link.changed();
+    const named = ["mixed 127.0.0.1:1080", "mixed [::1]:1081"];
+    await vi.waitFor(() => expect(edge.inbounds).toEqual([named]), WAIT);
   });
 
   it("does not fight for its name with the link that replaced it", async () => {

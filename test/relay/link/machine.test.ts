@@ -7,7 +7,7 @@ import {
   type LinkState,
   stepLink,
 } from "../../../relay/link/machine.ts";
-import { LINK_LIMITS } from "../../../shared/limits.ts";
+import { LINK_LIMITS, ORDER_LIMITS } from "../../../shared/limits.ts";
 
 const WELCOME: LinkEvent = { type: "message", message: { type: "welcome" } };
 const ack = (seq: number): LinkEvent => ({ type: "message", message: { type: "ack", seq } });
@@ -16,6 +16,13 @@ const timer = (name: Extract<LinkEvent, { type: "timer" }>["timer"]): LinkEvent 
   type: "timer",
   timer: name,
 });
+
+const ANSWER = { ok: true, report: {} } as const;
+const order = (id: string): LinkEvent => ({
+  type: "message",
+  message: { type: "order", id, order: { do: "status" } },
+});
+const obeyed = (id: string): LinkEvent => ({ type: "obeyed", id, answer: ANSWER });
 
 /** The state after `events`, and the actions of the last one. */
 function reach(...events: LinkEvent[]): { state: LinkState; actions: readonly LinkAction[] } {
@@ -112,6 +119,41 @@ describe("stepLink", () => {
     }
   });
 
+  it("carries an order out and answers it over the same link", () => {
+    expect(reach(...UP, order("1")).actions).toEqual([{ do: "obey", id: "1", order: { do: "status" } }]);
+    const { state, actions } = reach(...UP, order("1"), obeyed("1"));
+    expect(actions).toEqual([{ do: "answer", id: "1", answer: ANSWER }]);
+    expect(state.orders).toEqual([]);
+  });
+
+  it("answers no order twice, and none over another link than it came by", () => {
+    expect(reach(...UP, order("1"), order("1")).actions).toEqual([]);
+    expect(reach(...UP, order("1"), obeyed("1"), obeyed("1")).actions).toEqual([]);
+    const next: LinkEvent[] = [CLOSED, timer("retry"), { type: "opened" }, WELCOME];
+    expect(reach(...UP, order("1"), ...next, obeyed("1")).actions).toEqual([]);
+    expect(reach({ type: "start" }, { type: "opened" }, order("1")).actions).toEqual([]);
+  });
+
+  it("refuses orders beyond the bound, and all of them while it stops", () => {
+    const many = Array.from({ length: ORDER_LIMITS.UNDER_WAY_MAX }, (_, index) => order(`${index}`));
+    const refused = (code: string) => [
+      expect.objectContaining({
+        do: "answer",
+        answer: { ok: false, error: expect.objectContaining({ code }) },
+      }),
+    ];
+    expect(reach(...UP, ...many, order("more")).actions).toEqual(refused("too_many_orders"));
+    const stopping: LinkEvent = { type: "stop", unreported: true };
+    expect(reach(...UP, stopping, order("1")).actions).toEqual(refused("relay_stopping"));
+  });
+
+  it("tells what listens when that changes, and at the welcome what has changed since the hello", () => {
+    expect(does(reach(...UP, { type: "changed" }).actions)).toEqual(["send_inbounds"]);
+    expect(does(reach({ type: "changed" }, ...UP).actions)).not.toContain("send_inbounds");
+    const meanwhile = reach({ type: "start" }, { type: "opened" }, { type: "changed" }, WELCOME);
+    expect(does(meanwhile.actions)).toContain("send_inbounds");
+  });
+
   it("never has two batches under way and absorbs everything once stopped", () => {
     const events = fc.constantFrom<LinkEvent>(
       ...UP,
@@ -120,6 +162,10 @@ describe("stepLink", () => {
       { type: "pong" },
       { type: "malformed" },
       { type: "stop", unreported: true },
+      { type: "changed" },
+      order("1"),
+      order("2"),
+      obeyed("1"),
       timer("retry"),
       timer("deadline"),
       timer("flush"),

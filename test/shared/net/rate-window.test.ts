@@ -28,6 +28,14 @@ describe("RateWindow", () => {
     expect(takeAll(window, T0 + 3_500)).toBe(10);
   });
 
+  it("is not held up by a clock that goes back", () => {
+    const window = new RateWindow();
+    takeAll(window, T0);
+    const back = T0 - 3_600_000;
+    expect(window.take(LIMIT, back)).toMatchObject({ admitted: false });
+    expect(takeAll(window, back + 2_000)).toBe(10);
+  });
+
   it("says exactly how long a refused one has to wait", () => {
     fc.assert(
       fc.property(

@@ -27,4 +27,11 @@ describe("SignInFailures", () => {
     failures.record("a", 70_000);
     expect(failures.waitMs("a", 70_000)).toBe(0);
   });
+
+  it("makes nobody wait longer where the clock goes back", () => {
+    const failures = new SignInFailures(LIMITS);
+    for (let i = 0; i < 4; i++) failures.record("a", 3_600_000);
+    expect(failures.waitMs("a", 0)).toBe(1_000);
+    expect(failures.waitMs("a", 1_000)).toBe(0);
+  });
 });

@@ -96,6 +96,18 @@ describe("HttpSink", () => {
     expect(JSON.parse(posts[1]?.lines[0] ?? "")).toMatchObject({ event: "records_dropped", records: 3 });
   });
 
+  it("counts again what a batch told of as lost, if that is given up, too", async () => {
+    const sink = filled(LIMITS.QUEUE_RECORDS_MAX + 7);
+    answer = async () => new Response(null, { status: 413 });
+    await sink.round(env);
+    answer = async () => new Response(null, { status: 200 });
+    while (sink.pending) await sink.round(env);
+    const told = posts
+      .slice(1)
+      .flatMap(({ lines }) => lines.filter((line) => line.includes("records_dropped")));
+    expect(told.map((line) => JSON.parse(line).records)).toEqual([LIMITS.BATCH_RECORDS_MAX + 7]);
+  });
+
   it("offers a batch again that could not be sent, and reports it once without the address's secrets", async () => {
     const sink = filled(1);
     answer = async () => {

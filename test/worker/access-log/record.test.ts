@@ -9,6 +9,12 @@ describe("refererOf", () => {
     expect(refererOf("http://site.test")).toBe("http://site.test/");
   });
 
+  it("takes no credentials for a host, however long they are", () => {
+    const secret = "s".repeat(ACCESS_LOG_LIMITS.HEADER_CHARS_MAX);
+    expect(refererOf(`https://${secret}@site.test/a`)).toBe("https://site.test/a");
+    expect(refererOf(`https://site.test/${secret}`)).toHaveLength(ACCESS_LOG_LIMITS.HEADER_CHARS_MAX);
+  });
+
   it("is null for what is no web address", () => {
     for (const text of [null, "", "about:blank", "data:text/plain,secret", "/relative?x", "android-app://x/"])
       expect(refererOf(text), String(text)).toBeNull();

@@ -102,6 +102,29 @@ describe("placesOf with scope global", () => {
     giveAll(places);
   });
 
+  it("has room also for a request that came in before the answer", async () => {
+    const places = global(10);
+    const cameIn = Date.now();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(await takeAll(places, 1)).toBe(1);
+    places.give();
+    expect(places.hasRoom(cameIn)).toBe(true);
+  });
+
+  it("is not held up by a clock that goes back", async () => {
+    const places = global(10);
+    limits.occupy(9, 10);
+    expect(await takeAll(places)).toBe(1);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    limits.occupy(5, 10);
+    expect(await takeAll(places, 2)).toBe(2);
+    const asked = limits.requests.length;
+    await vi.advanceTimersByTimeAsync(LEASE_LIMITS.LEASE_MS);
+    await tendLeases(limits.env);
+    expect(limits.requests.length).toBeGreaterThan(asked);
+    giveAll(places);
+  });
+
   it("gives back what it does not need with the rounds that follow", async () => {
     const places = global(10);
     await takeAll(places);

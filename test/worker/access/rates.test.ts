@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { rateRules } from "../../../worker/access/rates.ts";
 import { callOf, hostOf, refusal } from "./support.ts";
 
@@ -100,6 +100,20 @@ describe("rateRules with scope global", () => {
     const codes = [];
     for (let i = 0; i < 20; i++) codes.push((await refusal(gate, callOf({ env: { LIMITS } })))?.code);
     expect(new Set(codes)).toEqual(new Set(["rate_limited"]));
+  });
+
+  it("is not held up by a clock that goes back", async () => {
+    let granted = 0;
+    const LIMITS = {
+      getByName: () => ({ take: async () => ({ granted, remaining: 0, wait_ms: 10_000 }) }),
+    } as never;
+    const gate = rateRules(hostOf({ host_rate: "10/10s", scope: "global" }));
+    const later = Date.now() + 3_600_000;
+    vi.setSystemTime(later);
+    expect((await refusal(gate, callOf({ env: { LIMITS } })))?.code).toBe("rate_limited");
+    vi.useRealTimers();
+    granted = 1;
+    expect(await refusal(gate, callOf({ env: { LIMITS } }))).toBeUndefined();
   });
 
   it("goes on in a while when the object takes a request and never answers", async () => {

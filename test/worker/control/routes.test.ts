@@ -63,7 +63,7 @@ describe("the control plane's routes", () => {
   it.each([
     ["/api/stats", "POST", "GET, HEAD"],
     ["/api/config", "DELETE", "GET, HEAD, PUT"],
-    ["/api/session", "GET", "POST, DELETE"],
+    ["/api/session", "PUT", "GET, HEAD, POST, DELETE"],
     ["/api/tickets", "OPTIONS", "POST"],
     ["/health", "POST", "GET, HEAD"],
     ["/", "POST", "GET, HEAD"],
@@ -130,7 +130,7 @@ describe("/api/connections", () => {
     expect(await list("?kind=ws")).toEqual({ status: 200, ids: ["2", "3"], matching: 2 });
     expect(await list("?kind=ws&service=a.test")).toEqual({ status: 200, ids: ["2"], matching: 1 });
     expect(await list("?limit=1")).toEqual({ status: 200, ids: ["1"], matching: 3 });
-    for (const query of ["?limit=0", "?limit=-1", "?limit=1e9", "?limit=99999", "?kind=tcp"])
+    for (const query of ["?limit=0", "?limit=-1", "?limit=1e9", "?limit=99999", "?kind=ftp"])
       expect((await list(query)).status).toBe(400);
   });
 });

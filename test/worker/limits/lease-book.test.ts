@@ -36,6 +36,18 @@ describe("LeaseBook", () => {
     expect(book.grant(ask("b", 1, 5, 0, 5), 0).lease.places).toBe(0);
   });
 
+  it("has nothing stored of a holder past its bound, also one with places in use", () => {
+    const rows = Array.from({ length: LEASE_LIMITS.HOLDERS_MAX }, (_, index) => ({
+      holder: `h${index}`,
+      seq: 1,
+      places: 1,
+      until: 1_000,
+    }));
+    const book = new LeaseBook(rows);
+    const { lease, row } = book.grant(ask("late", 1, 5, 3, 1_000_000), 0);
+    expect([lease.places, row.places, book.size]).toEqual([0, 0, LEASE_LIMITS.HOLDERS_MAX]);
+  });
+
   it("is not changed by a request that comes late", () => {
     const book = new LeaseBook([]);
     book.grant(ask("a", 2, 3), 0);

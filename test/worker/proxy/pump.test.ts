@@ -57,6 +57,29 @@ afterEach(() => {
 });
 
 describe("pumpSockets", () => {
+  it("closes both sides 1008 by order, though nobody says anything", async () => {
+    const [near, far] = [new FakeSocket(), new FakeSocket()];
+    const cut = Promise.withResolvers<string>();
+    pumpSockets({
+      client: near as unknown as WebSocket,
+      upstream: far as unknown as WebSocket,
+      cut: cut.promise,
+      idleMs: IDLE_MS,
+      onMessage,
+      onTick,
+      onEnd,
+    });
+    cut.resolve("connection_closed");
+    await cut.promise;
+    expect([near.closed, far.closed]).toEqual([
+      [1008, "connection_closed"],
+      [1008, "connection_closed"],
+    ]);
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith({ reason: "closed", code: 1008, by: "edge" });
+    near.says("late");
+    expect(far.sent).toEqual([]);
+  });
+
   it("tells each message with its payload bytes and the side it came from, text as UTF-8", () => {
     client.says("é😀");
     upstream.says(new ArrayBuffer(5));

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { corsGate } from "../../../worker/proxy/cors.ts";
 import { gatesOf, passGates } from "../../../worker/proxy/gates.ts";
 import { redirectGate } from "../../../worker/proxy/redirect.ts";
+import { pathBounds } from "../../../worker/proxy/target-path.ts";
 import { type Asked, callFor } from "./header-call.ts";
 
 async function answer(asked: Asked): Promise<[number, string | null] | undefined> {
@@ -27,6 +28,8 @@ describe("redirectGate", () => {
   it("asks a trusted proxy how the client came", async () => {
     const host = { redirect: { https: true }, trusted_proxies: ["192.0.2.7"] };
     expect(await answer({ host, headers: { "X-Forwarded-Proto": "https" } })).toBeUndefined();
+    const mapped = { ...host, trusted_proxies: ["::ffff:192.0.2.0/120"] };
+    expect(await answer({ host: mapped, headers: { "X-Forwarded-Proto": "https" } })).toBeUndefined();
     const untrusted = { redirect: { https: true } };
     expect(await answer({ host: untrusted, headers: { "X-Forwarded-Proto": "https" } })).toBeDefined();
   });
@@ -38,6 +41,13 @@ describe("redirectGate", () => {
       "https://new.test/base/a?b",
     ]);
     expect(await answer({ host: { redirect: { to, keep_path: false } } })).toEqual([308, to]);
+  });
+
+  it("spells the address as it stands in a field", async () => {
+    const to = "https://b\u00fccher.test/caf\u00e9";
+    const sent = "https://xn--bcher-kva.test/caf%C3%A9";
+    expect(await answer({ host: { redirect: { to, keep_path: false } } })).toEqual([308, sent]);
+    expect(await answer({ host: { redirect: { to } } })).toEqual([308, `${sent}/a?b`]);
   });
 
   it("leads to no other site, whatever the path", async () => {
@@ -110,5 +120,39 @@ describe("corsGate", () => {
     const { config } = callFor({ host: { ...host, bearer } }).call.plan;
     const [first] = gatesOf(config);
     expect(first?.(callFor({ host, method: "OPTIONS", headers: preflight }).call)).toBeInstanceOf(Response);
+  });
+});
+
+describe("pathBounds", () => {
+  const out = [
+    "/..%2Fother",
+    "/%2e%2e%5cother",
+    "/a/..%252f..%252f..%252fother",
+    "/..;x/other",
+    "/..%3b/other",
+    "/%2F..%2F..",
+  ];
+
+  it("refuses what some upstream would take for a path outside of its base, however that is spelled", async () => {
+    for (const path of out) {
+      const url = `http://app.test${path}`;
+      await expect(answer({ url }), path).rejects.toMatchObject({ code: "bad_request" });
+    }
+    const stripped = { path: "/app/*", rewrite: { strip_prefix: "/app" } };
+    const url = "http://app.test/app/..%2F..%2Fapp/x";
+    await expect(answer({ host: stripped, url })).rejects.toMatchObject({ code: "bad_request" });
+  });
+
+  it("lets through what stays within, and everything where there is no base to leave", async () => {
+    for (const path of ["/a%2F..%2Fb", "/..a%2Fb", "/a%2e", "/a;v=1/b", "/100%25", "/%"])
+      expect(await answer({ url: `http://app.test${path}` }), path).toBeUndefined();
+    const root = { upstreams: ["http://10.9.9.9:3000", "http://10.9.9.9:3001/"] };
+    for (const path of out)
+      expect(await answer({ host: root, url: `http://app.test${path}` }), path).toBeUndefined();
+    expect(pathBounds(callFor({ host: root }).call.plan.config)).toBeUndefined();
+    const added = { ...root, rewrite: { add_prefix: "/tenant" } };
+    await expect(answer({ host: added, url: "http://app.test/..%2Fx" })).rejects.toMatchObject({
+      code: "bad_request",
+    });
   });
 });

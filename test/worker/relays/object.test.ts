@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Batch } from "../../../shared/flow/batch.ts";
 import { LINK_LIMITS } from "../../../shared/limits.ts";
+import type { RelayStatus } from "../../../worker/relays/object.ts";
 import { Stats } from "../../../worker/stats/object.ts";
 import { batchOf, flowRecord, serviceDelta } from "../../shared/flow/batches.ts";
 import { openSocket, relaysObject, rootStats, type TestSocket, until } from "../stats/support.ts";
@@ -135,6 +136,68 @@ describe("Relays", () => {
     });
     expect(await until(() => link.ended[0])).toEqual({ code: 4002, reason: "link_silent" });
     expect(await linkState("pings")).toMatchObject({ connected: false });
+  });
+
+  it("gives an order to the relay of that name alone, and hands its answer back", async () => {
+    const [ours, other] = [await greeted("ordered"), await greeted("bystander")];
+    const answer = relaysObject().order("ordered", { do: "close", connection: "c-1" });
+    const { id, order } = JSON.parse(await until(() => ours.texts[1])) as { id: string; order: object };
+    expect(order).toEqual({ do: "close", connection: "c-1" });
+    const report = { ok: true, report: { closed: "c-1", more: "than asked for" } };
+    // Another relay cannot answer for this one.
+    say(other, { type: "answer", id, answer: { ok: false, error: { code: "internal", message: "" } } });
+    say(ours, { type: "answer", id: "never-given", answer: report });
+    say(ours, { type: "answer", id, answer: report });
+    expect(await answer).toEqual({ ok: true, report: { closed: "c-1" } });
+    expect(other.texts).toEqual(['{"type":"welcome"}']);
+    for (const link of [ours, other]) link.socket.close();
+  });
+
+  it.each([
+    ["a report of another order", { ok: true, report: { closed: 7 } }, "relay_answer_invalid"],
+    ["a refusal", { ok: false, error: { code: "port_taken", message: "taken by me" } }, "port_taken"],
+  ])("takes %s for what it is", async (_, answer, code) => {
+    const link = await greeted("answering");
+    const outcome = relaysObject().order("answering", { do: "close", connection: "c-1" });
+    const { id } = JSON.parse(await until(() => link.texts[1])) as { id: string };
+    say(link, { type: "answer", id, answer });
+    expect(await outcome).toMatchObject({ ok: false, error: { code } });
+    link.socket.close();
+  });
+
+  it("refuses an order to a relay that is not there, or goes before it answers", async () => {
+    const missing = await relaysObject().order("nobody", { do: "status" });
+    expect(missing).toMatchObject({ ok: false, error: { code: "relay_not_connected" } });
+    const link = await greeted("leaving");
+    const outcome = relaysObject().order("leaving", { do: "status" });
+    await until(() => link.texts[1]);
+    link.socket.close(1000, "");
+    expect(await outcome).toMatchObject({ ok: false, error: { code: "relay_not_connected" } });
+  });
+
+  it("asks all relays at once how they are, and waits for none for long", async () => {
+    const [quick, mute] = [await greeted("quick"), await greeted("mute")];
+    const statuses = relaysObject().status();
+    const { id } = JSON.parse(await until(() => quick.texts[1])) as { id: string };
+    const report = { name: "quick", version: "1", started_at: 1, connections: 0, inbounds: [] };
+    say(quick, { type: "answer", id, answer: { ok: true, report } });
+    const known = (await statuses) as RelayStatus[];
+    const byName = new Map(known.map(({ name, answer }) => [name, answer]));
+    expect(byName.get("quick")).toEqual({ ok: true, report });
+    expect(byName.get("mute")).toMatchObject({ ok: false, error: { code: "relay_silent" } });
+    for (const link of [quick, mute]) link.socket.close();
+  });
+
+  it("shows what listens as the relay tells it later", async () => {
+    const link = await greeted("changing");
+    say(link, { type: "inbounds", inbounds: ["socks 127.0.0.1:1081"] });
+    await vi.waitFor(async () =>
+      expect(await linkState("changing")).toMatchObject({
+        connected: true,
+        inbounds: ["socks 127.0.0.1:1081"],
+      }),
+    );
+    link.socket.close();
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Batch, BatchReply } from "../../../shared/flow/batch.ts";
+import type { Batch, BatchReply, News } from "../../../shared/flow/batch.ts";
 import { Ledger } from "../../../shared/flow/ledger.ts";
 import type { QuotaNews } from "../../../shared/flow/quota.ts";
 import { BACKGROUND_LIMITS, FLOW_LIMITS } from "../../../shared/limits.ts";
@@ -17,12 +17,24 @@ class FakeStats {
   failing = false;
   readonly env = { STATS: { getByName: () => this } } as unknown as Env;
 
-  news: QuotaNews | undefined;
+  quotas: QuotaNews | undefined;
+  /** Ids that the isolate is told to break off. */
+  cut: string[] | undefined;
+  asked = 0;
 
   async ingest(batch: Batch): Promise<BatchReply> {
     this.batches.push(structuredClone(batch));
     if (this.failing) throw new Error("object unreachable");
-    return { ack: batch.seq, ...(this.news && { quotas: this.news }) };
+    return { ack: batch.seq, ...this.#told() };
+  }
+
+  async news(): Promise<News> {
+    this.asked++;
+    return this.#told();
+  }
+
+  #told(): News {
+    return { ...(this.quotas && { quotas: this.quotas }), ...(this.cut && { cut: this.cut }) };
   }
 }
 
@@ -135,6 +147,17 @@ describe("Meter.touch", () => {
 });
 
 describe("Meter and quotas", () => {
+  it("loses no more than 5 s to a report whose context has died with it", async () => {
+    const { ctx } = contextOf();
+    serve(ctx, 1);
+    vi.spyOn(stats, "ingest").mockImplementationOnce(() => new Promise(() => undefined));
+    for (let second = 0; second < 5 && stats.batches.length === 0; second++) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      serve(contextOf().ctx, 1);
+    }
+    expect(stats.batches[0]?.seq).toBe(1);
+  });
+
   it("learns who is over with a report, and has what is open there broken off", async () => {
     const host = hostOf({ quota: "1MB/day" });
     const service = serviceOf(host);
@@ -145,7 +168,10 @@ describe("Meter and quotas", () => {
     const [long, other] = [meter.open(flowInit({ service })), meter.open(flowInit())];
     long.down = 2e6;
     meter.touch(stats.env, ctx);
-    stats.news = { version: 2, over: [{ service, limit: 1e6, period: "day", epoch: 1, until: Date.now() + 60_000 }] };
+    stats.quotas = {
+      version: 2,
+      over: [{ service, limit: 1e6, period: "day", epoch: 1, until: Date.now() + 60_000 }],
+    };
     await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS);
     expect(stats.batches[0]?.services[0]).toMatchObject({
       down: 2e6,
@@ -162,5 +188,26 @@ describe("Meter and quotas", () => {
 describe("isolateMeter", () => {
   it("is one per isolate", () => {
     expect(isolateMeter()).toBe(isolateMeter());
+  });
+});
+
+describe("Meter and orders", () => {
+  it("asks while flows are open though nothing moves, and has the one that it is told of broken off", async () => {
+    const { ctx } = contextOf();
+    const onCut = vi.fn();
+    const [silent, other] = [meter.open(flowInit({ kind: "ws" })), meter.open(flowInit({ kind: "ws" }))];
+    silent.onCut = onCut;
+    meter.touch(stats.env, ctx);
+    await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS);
+    expect([stats.batches.length, stats.asked]).toEqual([1, 0]);
+    stats.cut = [silent.id, "iso-unknown"];
+    await vi.advanceTimersByTimeAsync(2 * FLOW_LIMITS.FLUSH_INTERVAL_MS);
+    expect([stats.batches.length, stats.asked]).toEqual([1, 2]);
+    expect([silent.cut, other.cut]).toEqual(["order", undefined]);
+    expect(onCut).toHaveBeenCalledExactlyOnceWith("order");
+    for (const flow of [silent, other]) meter.close(flow, "closed");
+    await vi.advanceTimersByTimeAsync(FLOW_LIMITS.FLUSH_INTERVAL_MS);
+    await waitOnExecutionContext(ctx);
+    expect(stats.asked).toBe(2);
   });
 });

@@ -1,0 +1,292 @@
+// The inbounds of a relay while it runs: those of the configuration and those started by order, each with its connections, so
+// that one can be started, drained, stopped or replaced while the others go on. It knows no protocol.
+
+import { setTimeout as delay } from "node:timers/promises";
+import type { InboundConfig } from "../shared/config/schema.ts";
+import type { InboundReport } from "../shared/control/orders.ts";
+import { CausewayError } from "../shared/errors.ts";
+import { ORDER_LIMITS } from "../shared/limits.ts";
+import { formatAuthority } from "../shared/net/address.ts";
+import type { Connections } from "./inbound/connections.ts";
+import type { Inbound, InboundDeps } from "./inbound/inbound.ts";
+import { PortTakenError } from "./serve/listen.ts";
+
+/** An inbound as it was asked for. */
+export interface InboundWish {
+  readonly config: InboundConfig;
+  readonly origin: InboundReport["origin"];
+  /** Equal for two that need not be told apart: then the one that runs goes on. */
+  readonly key: string;
+  /** What moves it, for people: `relay.inbounds[0].listen`. */
+  readonly setting: string;
+}
+
+/** What one entry is made of. */
+export interface BuiltInbound {
+  readonly listeners: readonly Inbound[];
+  readonly deps: InboundDeps;
+}
+
+export interface InboundSetOptions {
+  readonly connections: Connections;
+  build(wish: InboundWish, connections: Connections): BuiltInbound;
+  /** Told after each change of what listens. */
+  onChange(): void;
+}
+
+/** An inbound with its connections. */
+export interface Entry {
+  readonly wish: InboundWish;
+  readonly built: BuiltInbound;
+  readonly connections: Connections;
+  state: InboundReport["state"];
+  problem: string | undefined;
+}
+
+export class InboundSet {
+  readonly #options: InboundSetOptions;
+  #entries: Entry[] = [];
+  #isStopping = false;
+  /** Changes come one after the other: two must not want the same port. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(wishes: readonly InboundWish[], options: InboundSetOptions) {
+    this.#options = options;
+    this.#entries = wishes.map((wish) => this.#entry(wish));
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  /** What accepts connections now. */
+  get listening(): Inbound[] {
+    return this.#entries.flatMap(({ state, built }) => (state === "running" ? built.listeners : []));
+  }
+
+  reports(): InboundReport[] {
+    return this.#entries.map(reportOf);
+  }
+
+  /** Starts what the configuration has. @throws PortTakenError; what has started is left to `close` */
+  async startAll(): Promise<void> {
+    for (const entry of this.#entries) await this.#start(entry);
+    this.#options.onChange();
+  }
+
+  /**
+   * Starts one more inbound; one of the configuration that was stopped and has its kind and port starts as it is there.
+   * @throws CausewayError `port_taken`, `too_many_orders`, `relay_stopping`
+   */
+  start(wish: InboundWish): Promise<InboundReport> {
+    return this.#inTurn(async () => {
+      const stopped = this.#entries.find(
+        (entry) => entry.wish.origin === "config" && isOff(entry) && isSame(entry, wish),
+      );
+      const started = this.#entries.filter(({ wish: { origin } }) => origin === "order").length;
+      if (stopped === undefined && started >= ORDER_LIMITS.STARTED_MAX)
+        throw new CausewayError("too_many_orders");
+      const entry = this.#entry(stopped?.wish ?? wish);
+      try {
+        await this.#start(entry);
+      } catch (error) {
+        if (error instanceof PortTakenError)
+          throw new CausewayError("port_taken", error.message, { cause: error });
+        throw new CausewayError("bad_request", messageOf(error), { cause: error });
+      }
+      if (stopped === undefined) this.#entries.push(entry);
+      else this.#entries = this.#entries.map((other) => (other === stopped ? entry : other));
+      this.#options.onChange();
+      return reportOf(entry);
+    });
+  }
+
+  /** Stops an inbound; `drain` resolves at once, while its connections go on, `now` once they have ended. */
+  stop(entry: Entry, mode: "drain" | "now"): Promise<InboundReport> {
+    return this.#inTurn(async () => {
+      const emptied = this.#retire(entry);
+      if (mode === "now") {
+        entry.connections.abort();
+        await emptied;
+      }
+      this.#options.onChange();
+      return reportOf(entry);
+    });
+  }
+
+  /**
+   * Takes over the inbounds of a new configuration: the same ones go on untouched, others drain, new ones start. One that
+   * cannot start is reported as failed. Resolves to what has changed.
+   */
+  reload(wishes: readonly InboundWish[]): Promise<ReloadReport> {
+    return this.#inTurn(async () => {
+      const before = this.#entries.filter(({ wish }) => wish.origin === "config");
+      const kept = new Map<InboundWish, Entry>();
+      for (const wish of wishes) {
+        const same = before.find(({ state, wish: { key } }) => state === "running" && key === wish.key);
+        if (same !== undefined) kept.set(wish, same);
+      }
+      const gone = before.filter((entry) => ![...kept.values()].includes(entry));
+      for (const entry of gone) await this.#vacate(entry);
+      const entries = wishes.map((wish) => kept.get(wish) ?? this.#entry(wish));
+      const leaving = gone.filter(({ connections }) => connections.size > 0);
+      this.#entries = [
+        ...entries,
+        ...leaving,
+        ...this.#entries.filter(({ wish }) => wish.origin === "order"),
+      ];
+      const fresh = entries.filter((entry) => ![...kept.values()].includes(entry));
+      for (const entry of fresh) await this.#start(entry).catch((error: unknown) => fail(entry, error));
+      this.#options.onChange();
+      return {
+        kept: kept.size,
+        started: fresh.filter(({ state }) => state === "running").length,
+        stopped: gone.length,
+        failed: fresh.flatMap(({ problem }) => problem ?? []),
+      };
+    });
+  }
+
+  /** The relay stops: nothing is accepted or started any more. */
+  stopAccepting(): void {
+    this.#isStopping = true;
+    for (const { state, built } of this.#entries.toReversed()) {
+      if (state !== "running") continue;
+      for (const listener of built.listeners.toReversed()) listener.stopAccepting();
+    }
+  }
+
+  /** Frees what is left once all connections have ended. */
+  async close(): Promise<void> {
+    await this.#turn.catch(() => undefined);
+    for (const entry of this.#entries.toReversed()) await closeListeners(entry);
+    for (const entry of this.#entries) entry.state = "stopped";
+  }
+
+  #entry(wish: InboundWish): Entry {
+    const connections = this.#options.connections.part();
+    return {
+      wish,
+      built: this.#options.build(wish, connections),
+      connections,
+      state: "stopped",
+      problem: undefined,
+    };
+  }
+
+  /** @throws PortTakenError and what else keeps a listener from starting; none of the entry's listens then */
+  async #start(entry: Entry): Promise<void> {
+    const started: Inbound[] = [];
+    // Counts as listening from its first listener on: it must not be dialled while others start.
+    entry.state = "running";
+    try {
+      for (const listener of entry.built.listeners) {
+        await listener.start();
+        started.push(listener);
+      }
+    } catch (error) {
+      entry.state = "stopped";
+      for (const listener of started.toReversed()) {
+        listener.stopAccepting();
+        await listener.close();
+      }
+      throw error;
+    }
+  }
+
+  /** Stops accepting; resolves once the entry's connections have ended and everything of it is closed. */
+  async #retire(entry: Entry): Promise<void> {
+    if (isOff(entry)) return;
+    if (entry.state === "running") for (const listener of entry.built.listeners) listener.stopAccepting();
+    entry.state = "draining";
+    await entry.connections.empty();
+    if (entry.state !== "draining") return;
+    entry.state = "stopped";
+    await closeListeners(entry);
+    if (entry.wish.origin === "order") this.#entries = this.#entries.filter((other) => other !== entry);
+    this.#options.onChange();
+  }
+
+  /** Drains an entry that the configuration has no more; where another may want its port, that is free afterwards. */
+  async #vacate(entry: Entry): Promise<void> {
+    const emptied = this.#retire(entry).then(() => {
+      this.#entries = this.#entries.filter((other) => other !== entry);
+    });
+    if (entry.wish.config.kind !== "udp") return;
+    // Its sessions go on through the very socket that holds the port.
+    await Promise.race([emptied, delay(ORDER_LIMITS.VACATE_TIMEOUT_MS)]);
+    entry.connections.abort();
+    await emptied;
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(() => {
+      if (this.#isStopping) throw new CausewayError("relay_stopping");
+      return action();
+    });
+    this.#turn = next.catch(() => undefined);
+    return next;
+  }
+}
+
+/** What a reload has changed. */
+export interface ReloadReport {
+  readonly kept: number;
+  readonly started: number;
+  readonly stopped: number;
+  /** Why inbounds could not start. */
+  readonly failed: readonly string[];
+}
+
+function fail(entry: Entry, error: unknown): void {
+  entry.state = "failed";
+  entry.problem = messageOf(error);
+}
+
+function isOff({ state }: Entry): boolean {
+  return state === "stopped" || state === "failed";
+}
+
+/** Whether an entry of the configuration is what an order asks to start: by the port it had, or has in the file. */
+function isSame({ wish: { config }, built }: Entry, { config: wanted }: InboundWish): boolean {
+  const port = portOf(wanted.listen);
+  return (
+    config.kind === wanted.kind &&
+    (portOf(config.listen) === port || built.listeners.some((listener) => listener.port === Number(port)))
+  );
+}
+
+function portOf(listen: string): string {
+  return listen.slice(listen.lastIndexOf(":") + 1);
+}
+
+export function idOf({ built: { listeners } }: Entry): string {
+  const [first] = listeners;
+  return first === undefined ? "" : `${first.kind} ${formatAuthority(first.address, first.port)}`;
+}
+
+function reportOf(entry: Entry): InboundReport {
+  const { wish, built, connections, state, problem } = entry;
+  const [first] = built.listeners;
+  return {
+    id: idOf(entry),
+    kind: wish.config.kind,
+    service: built.deps.service,
+    address: first?.address ?? "",
+    port: first?.port ?? 0,
+    listeners: built.listeners.length,
+    state,
+    origin: wish.origin,
+    auth: built.deps.auth,
+    connections: connections.size,
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+async function closeListeners({ built }: Entry): Promise<void> {
+  for (const listener of built.listeners.toReversed()) await listener.close();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,51 @@
+// Who may come in at all, before a byte is read: denied addresses, too many arrivals, of all or of one address. Pure but for
+// the counts it keeps; time comes in as an argument.
+
+import { ACCOUNT_LIMITS } from "../../shared/limits.ts";
+import { CidrSet } from "../../shared/net/cidr-set.ts";
+import { clientNetwork } from "../../shared/net/client-network.ts";
+import { ClientTable, type RateLimit, RateWindow } from "../../shared/net/rate-window.ts";
+
+export interface DoorOptions {
+  /** Ranges of addresses that nobody serves. */
+  readonly deny: readonly string[];
+  /** Connections of all clients together. */
+  readonly acceptRate?: RateLimit | undefined;
+  /** Connections of one client address. */
+  readonly clientAcceptRate?: RateLimit | undefined;
+}
+
+export class Door {
+  readonly #denied: CidrSet | undefined;
+  readonly #options: DoorOptions;
+  readonly #arrivals = new RateWindow();
+  readonly #clients = new ClientTable<RateWindow>(ACCOUNT_LIMITS.CLIENTS_MAX);
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+    this.#denied = options.deny.length === 0 ? undefined : new CidrSet(options.deny);
+  }
+
+  denies(address: string): boolean {
+    return this.#denied?.has(address) ?? false;
+  }
+
+  /** Counts an arrival; false when too many have come. */
+  takesAnother(now: number): boolean {
+    const { acceptRate } = this.#options;
+    return acceptRate === undefined || this.#arrivals.take(acceptRate, now).admitted;
+  }
+
+  /** Counts an arrival of one address (IPv6: of its /64); false when it has come too often. */
+  takesAnotherOf(address: string, now: number): boolean {
+    const { clientAcceptRate } = this.#options;
+    if (clientAcceptRate === undefined) return true;
+    const network = clientNetwork(address);
+    let window = this.#clients.get(network);
+    if (window === undefined) {
+      window = new RateWindow();
+      this.#clients.set(network, window);
+    }
+    return window.take(clientAcceptRate, now).admitted;
+  }
+}

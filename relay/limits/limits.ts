@@ -1,0 +1,169 @@
+// The limits of a relay as its inbounds use them: who may come in, who pays for a connection, and what its bytes cost. Where
+// nothing is configured nothing is kept, and connections carry no tab.
+
+import type { RelayConfig } from "../../shared/config/schema.ts";
+import { RELAY_QUOTA_LIMITS } from "../../shared/limits.ts";
+import type { EmitEvent } from "../events.ts";
+import type { Account, AccountTerms } from "./account.ts";
+import { Accounts, type UserTerms } from "./accounts.ts";
+import { Door } from "./door.ts";
+import { QuotaFile } from "./quota-file.ts";
+import type { LeaseRequest, QuotaStore } from "./quota-lease.ts";
+import { Tab } from "./tab.ts";
+
+/** A connection's place, as limits see it. */
+export interface LimitedPlace {
+  /** Ends the connection. */
+  end(): void;
+  /** Calls `after` once the place is left. */
+  onLeave(after: () => void): void;
+}
+
+/** The keys of [relay] that limits read. */
+export type LimitsConfig = Pick<RelayConfig, "users" | "state" | "deny" | "accept_rate" | "per_client">;
+
+export interface LimitsDeps {
+  readonly emit: EmitEvent;
+}
+
+export class Limits {
+  #door: Door;
+  #config: LimitsConfig;
+  readonly #emit: EmitEvent;
+  readonly #accounts: Accounts;
+  readonly #tabs = new WeakMap<LimitedPlace, Tab>();
+  #file: QuotaFile | undefined;
+  #failedReportedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(config: LimitsConfig, { emit }: LimitsDeps) {
+    this.#config = config;
+    this.#emit = emit;
+    this.#door = doorOf(config);
+    this.#accounts = new Accounts(termsOf(config), {
+      store: this.#store,
+      onEnded: ({ kind, name }, code, connections) =>
+        this.#emit({ type: "account_ended", account: `${kind} ${name}`, code, connections }),
+    });
+  }
+
+  get door(): Door {
+    return this.#door;
+  }
+
+  /**
+   * Takes over another configuration: connections of users that are gone or over end, other terms hold from now on, and
+   * for connections that nobody metered from their next beginning. The state directory stays until the next start.
+   * @throws Error as `open`
+   */
+  async reload(config: LimitsConfig): Promise<void> {
+    this.#config = config;
+    await this.open();
+    this.#door = doorOf(config);
+    this.#accounts.setTerms(termsOf(config));
+  }
+
+  /**
+   * Opens what survives restarts, if a quota needs it.
+   * @throws Error when it cannot be opened
+   */
+  async open(): Promise<void> {
+    if (this.#file !== undefined || !hasQuotas(this.#config)) return;
+    this.#file = await QuotaFile.open({
+      state: this.#config.state,
+      now: Date.now(),
+      onFailed: (why) => this.#reportFailed(why),
+    });
+  }
+
+  /** Gives back what was leased and not used. Connections must have ended. */
+  close(): void {
+    this.#accounts.close();
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  /** Gives a client's connection its seat with the address; false when all are taken. */
+  seatsClient(place: LimitedPlace, address: string): boolean {
+    const account = this.#accounts.client(address);
+    return account === undefined || this.#newTab(place, account).sitsClient();
+  }
+
+  /** Has a UDP session of an address counted and paced; it takes no seat: anybody can send in another's name. */
+  meterClient(place: LimitedPlace, address: string): Tab | undefined {
+    const account = this.#accounts.client(address);
+    if (account === undefined) return undefined;
+    this.#newTab(place, account);
+    return this.meterOf(place);
+  }
+
+  /**
+   * Says that `user` pays for what a connection does from now on; "" is nobody.
+   * @throws CausewayError `user_expired`, `traffic_exceeded`, `connections_exceeded`
+   */
+  admit(place: LimitedPlace, user: string): void {
+    const known = this.#tabs.get(place);
+    if (user === "") {
+      known?.admit(undefined);
+      return;
+    }
+    const tab = known ?? this.#newTab(place, undefined);
+    tab.admit(this.#accounts.user(user));
+  }
+
+  /** What a connection has to pay for, if its bytes cost anything. */
+  meterOf(place: LimitedPlace): Tab | undefined {
+    const tab = this.#tabs.get(place);
+    return tab?.isMetered ? tab : undefined;
+  }
+
+  /** Whether a connection was ended for what its payers may do. */
+  wasEnded(place: LimitedPlace): boolean {
+    return this.#tabs.get(place)?.isOver ?? false;
+  }
+
+  #newTab(place: LimitedPlace, client: Account | undefined): Tab {
+    const tab = new Tab(place, client);
+    this.#tabs.set(place, tab);
+    place.onLeave(() => tab.leave());
+    return tab;
+  }
+
+  /** Accounts are made before the file is open. */
+  readonly #store: QuotaStore = {
+    lease: (request: LeaseRequest) => this.#file?.lease(request),
+    giveBack: (lease, bytes) => this.#file?.giveBack(lease, bytes),
+  };
+
+  #reportFailed(why: string): void {
+    const now = performance.now();
+    if (now - this.#failedReportedAt < RELAY_QUOTA_LIMITS.REPORT_INTERVAL_MS) return;
+    this.#failedReportedAt = now;
+    this.#emit({ type: "quotas_failed", why });
+  }
+}
+
+function doorOf({ deny, accept_rate: acceptRate, per_client }: LimitsConfig): Door {
+  return new Door({ deny, acceptRate, clientAcceptRate: per_client.accept_rate });
+}
+
+function hasQuotas({ users, per_client }: LimitsConfig): boolean {
+  return per_client.quota !== undefined || users.some(({ quota }) => quota !== undefined);
+}
+
+function termsOf({ users, per_client }: LimitsConfig): {
+  users: UserTerms[];
+  perClient: AccountTerms | undefined;
+} {
+  const { max_connections: maxConnections, rate, quota } = per_client;
+  const isBounded = maxConnections !== undefined || rate !== undefined || quota !== undefined;
+  return {
+    users: users.map(({ name, max_connections, rate, quota, expires }) => ({
+      name,
+      maxConnections: max_connections,
+      rate,
+      quota,
+      expires,
+    })),
+    perClient: isBounded ? { maxConnections, rate, quota } : undefined,
+  };
+}

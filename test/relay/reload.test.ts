@@ -1,0 +1,155 @@
+// Another configuration while connections are open: nothing that is open breaks, and what is new counts from now on.
+
+import { createServer } from "node:http";
+import { connect } from "node:net";
+import * as v from "valibot";
+import { describe, expect, it } from "vitest";
+import { hashPassword } from "../../relay/password.ts";
+import { RuleSchema } from "../../shared/config/outbound-schema.ts";
+import type { RelayConfig } from "../../shared/config/schema.ts";
+import type { StatusReport } from "../../shared/control/orders.ts";
+import {
+  closedPort,
+  inboundConfig,
+  listenForTest,
+  openSocks,
+  RawClient,
+  type RunningRelay,
+  relayConfig,
+  startEcho,
+  startRelay,
+  startTarget,
+  takeResponse,
+} from "./harness.ts";
+import { UdpPeer } from "./udp.ts";
+
+/** The running relay's configuration with its port as it turned out, and changes. */
+function changed({ port }: RunningRelay, change: Partial<RelayConfig> = {}): RelayConfig {
+  return relayConfig({ config: { inbounds: [inboundConfig({ listen: `127.0.0.1:${port}` })], ...change } });
+}
+
+async function startOn(): Promise<RunningRelay> {
+  return startRelay({ inbound: { listen: `127.0.0.1:${await closedPort()}` } });
+}
+
+function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  return new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  }).finally(() => void socket.destroy());
+}
+
+describe("Relay.reload", () => {
+  it("leaves alone what has not changed", async () => {
+    const running = await startOn();
+    const client = await openSocks(running.port, "127.0.0.1", await startEcho());
+    const report = await running.relay.reload(changed(running));
+    expect(report).toEqual({ kept: 1, started: 0, stopped: 0, failed: [] });
+    expect(running.of("listener_down")).toEqual([]);
+    client.send("on");
+    expect(String(await client.take(2))).toBe("on");
+  });
+
+  it("starts what is new and stops what is gone, whose connections go on", async () => {
+    const running = await startOn();
+    const client = await openSocks(running.port, "127.0.0.1", await startEcho());
+    const inbounds = [inboundConfig({ name: "new", listen: `127.0.0.1:${await closedPort()}` })];
+    const report = await running.relay.reload(changed(running, { inbounds }));
+    expect(report).toMatchObject({ kept: 0, started: 1, stopped: 1 });
+    expect(await accepts(running.port)).toBe(false);
+    expect(await accepts(running.relay.listening[0]?.port ?? 0)).toBe(true);
+    client.send("on");
+    expect(String(await client.take(2))).toBe("on");
+  });
+
+  it("replaces a changed inbound on its port", async () => {
+    const running = await startOn();
+    const client = await openSocks(running.port, "127.0.0.1", await startEcho());
+    const inbounds = [inboundConfig({ kind: "socks", listen: `127.0.0.1:${running.port}` })];
+    expect(await running.relay.reload(changed(running, { inbounds }))).toMatchObject({
+      started: 1,
+      failed: [],
+    });
+    expect(running.relay.listening).toMatchObject([{ kind: "socks", port: running.port }]);
+    client.send("on");
+    expect(String(await client.take(2))).toBe("on");
+  });
+
+  it("replaces a UDP forward on its port", async () => {
+    const port = await closedPort();
+    const udp = (target: string) => inboundConfig({ kind: "udp", listen: `127.0.0.1:${port}`, target });
+    const running = await startRelay({ config: { inbounds: [udp("127.0.0.1:9")] } });
+    const { socket } = await UdpPeer.open();
+    socket.send(Buffer.from("a session"), port, "127.0.0.1");
+    await running.event("connection_opened");
+    const next = relayConfig({ config: { inbounds: [udp("127.0.0.1:19")] } });
+    expect(await running.relay.reload(next)).toMatchObject({ started: 1, failed: [] });
+  });
+
+  it("reports an inbound that cannot start, and goes on with the others", async () => {
+    const running = await startOn();
+    const taken = await startTarget(() => undefined);
+    const inbounds = [
+      ...changed(running).inbounds,
+      inboundConfig({ name: "b", listen: `127.0.0.1:${taken}` }),
+    ];
+    const report = await running.relay.reload(changed(running, { inbounds }));
+    expect(report).toMatchObject({ kept: 1, started: 0 });
+    expect(report.failed[0]).toMatch(`${taken}`);
+    const status = await running.relay.obey({ do: "status" });
+    expect(status.ok && (status.report as StatusReport).inbounds.map(({ state }) => state)).toEqual([
+      "running",
+      "failed",
+    ]);
+    expect(await accepts(running.port)).toBe(true);
+  });
+
+  it("lets new users in and former ones no more, at an inbound that stays", async () => {
+    const listen = `127.0.0.1:${await closedPort()}`;
+    const inbounds = [inboundConfig({ kind: "http", listen, auth: "password" })];
+    const users = async (name: string) => [{ name, password: await hashPassword("secret") }];
+    const running = await startRelay({ config: { inbounds, users: await users("alice") } });
+    const origin = await listenForTest(createServer((_, res) => void res.end("ok")));
+    const ask = async (user: string): Promise<string> => {
+      const client = await RawClient.open(running.port);
+      const basic = Buffer.from(`${user}:secret`).toString("base64");
+      client.send(
+        `GET http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic ${basic}\r\n\r\n`,
+      );
+      return (await takeResponse(client)).head.slice(9, 12);
+    };
+    expect(await ask("alice")).toBe("200");
+    const report = await running.relay.reload(
+      relayConfig({ config: { inbounds, users: await users("bob") } }),
+    );
+    expect(report).toMatchObject({ kept: 1 });
+    expect([await ask("bob"), await ask("alice")]).toEqual(["200", "407"]);
+  });
+
+  it("sends new requests by the new rules, even over an origin's connection that was kept", async () => {
+    const running = await startOn();
+    const origin = await listenForTest(createServer((_, res) => void res.end("ok")));
+    const client = await RawClient.open(running.port);
+    const ask = async (): Promise<string> => {
+      client.send(`GET http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+      return (await takeResponse(client)).head.slice(9, 12);
+    };
+    expect(await ask()).toBe("200");
+    const rules = [v.parse(RuleSchema, { inbounds: ["mixed"], outbound: "reject" })];
+    await running.relay.reload(changed(running, { rules }));
+    expect(await ask()).toBe("403");
+  });
+
+  it("keeps inbounds that were started by order", async () => {
+    const running = await startOn();
+    await running.relay.obey({ do: "start", port: 0, proxy_type: "socks" });
+    await running.relay.reload(changed(running, { inbounds: [] }));
+    expect(running.relay.listening).toMatchObject([{ kind: "socks" }]);
+  });
+
+  it("is refused while the relay stops", async () => {
+    const running = await startOn();
+    await running.relay.stop();
+    await expect(running.relay.reload(changed(running))).rejects.toMatchObject({ code: "relay_stopping" });
+  });
+});
