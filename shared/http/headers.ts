@@ -15,6 +15,9 @@ const PROXY_FIELDS = ["proxy-connection", "proxy-authorization"] as const;
 /** The same in replies: a challenge of another proxy is not for the client. */
 const PROXY_REPLY_FIELDS = ["proxy-connection", "proxy-authenticate"] as const;
 
+/** Fields by which clients change what frameworks take a request for. */
+export const METHOD_OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"] as const;
+
 /** All fields of one connection, whether or not Connection lists them: for a runtime that consumes none. */
 export const HOP_BY_HOP: readonly string[] = [...CONSUMED_BY_WORKERD, ...PROXY_FIELDS];
 

@@ -71,11 +71,24 @@ export class ScriptedUpstream {
     // A proxy that gives up closes; nothing here keeps the other half open on purpose.
     socket.on("end", () => socket.end());
     let head = Buffer.alloc(0);
+    /** Bytes of an announced body that are still to come: on a kept connection they would be taken for the next head. */
+    let body = 0;
+    let inChunks = false;
     socket.on("data", (piece: Buffer) => {
-      head = Buffer.concat([head, piece]);
+      head = Buffer.concat([head, piece.subarray(Math.min(body, piece.length))]);
+      body -= Math.min(body, piece.length);
       for (let end = head.indexOf("\r\n\r\n"); end >= 0; end = head.indexOf("\r\n\r\n")) {
         const text = head.toString("latin1", 0, end);
-        head = head.subarray(end + 4);
+        if (inChunks) {
+          // The last chunk is "0"; an answer to it would be one that nobody asked for.
+          inChunks = !/(?:^|\n)0$/.test(text);
+          head = head.subarray(end + 4);
+          continue;
+        }
+        inChunks = /^transfer-encoding: *chunked$/im.test(text);
+        const announced = Number(/^content-length: *(\d+)/im.exec(text)?.[1] ?? 0);
+        body = Math.max(0, announced - (head.length - end - 4));
+        head = head.subarray(end + 4 + announced);
         this.#play(text, socket);
       }
       if (head.length > HEAD_BYTES_MAX) socket.destroy();

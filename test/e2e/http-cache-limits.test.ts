@@ -83,67 +83,29 @@ describe("what is not stored", () => {
     expect((await get("/poison", { "X-HTTP-Method-Override": "POST" })).text).toBe("good");
     expect((await get("/poison")).text).toBe("good");
   });
-});
 
-describe("concurrent misses", () => {
-  it("become one request to the upstream", async () => {
-    let release = (): void => undefined;
-    origin.on("/together", (_request, response, count) => {
-      release = () => response.writeHead(200, HOUR).end(`body ${count}`);
-    });
-    const all = Array.from({ length: 20 }, () => get("/together"));
-    await origin.requested("/together", 1);
-    // The others are on their way over their own sockets; none of them shows at the origin.
-    await sleep(200);
-    release();
-    const got = await Promise.all(all);
-    expect(new Set(got.map(({ text }) => text))).toEqual(new Set(["body 1"]));
-    expect(origin.requests("/together")).toHaveLength(1);
-    expect(got.some(({ cache }) => cache.endsWith("collapsed"))).toBe(true);
+  it("an answer to a method that a gateway would read from an odd spelling of the field", async () => {
+    origin.on("/spelt", (request, response) =>
+      response.writeHead(200, HOUR).end(String(request.headers.x_http_method_override)),
+    );
+    expect((await get("/spelt", { X_HTTP_Method_Override: "DELETE" })).text).toBe("undefined");
   });
 
-  it("are served although the client whose request went out has left", async () => {
-    let release = (): void => undefined;
-    origin.on("/left", (_request, response, count) => {
-      release = () => response.writeHead(200, HOUR).end(`body ${count}`);
+  it("the answer to an empty query under the address without one: upstreams redirect from one to the other", async () => {
+    origin.on("/bare", (request, response) => {
+      if (request.url === "/bare") response.writeHead(200, HOUR).end("page");
+      else response.writeHead(301, { ...HOUR, Location: "/bare", "Content-Length": "0" }).end();
     });
-    const leaving = new AbortController();
-    const first = product.fetchHost(HOST, "/left", { signal: leaving.signal });
-    first.catch(() => undefined);
-    await origin.requested("/left", 1);
-    const others = Array.from({ length: 3 }, () => get("/left"));
-    await sleep(200);
-    leaving.abort();
-    await sleep(50);
-    release();
-    for (const { text } of await Promise.all(others)) expect(text).toBe("body 1");
+    expect((await get("/bare?")).status).toBe(301);
+    expect((await get("/bare")).text).toBe("page");
   });
 
-  it("do not wait for a body that is too long to be shared", async () => {
-    const { promise: goOn, resolve: finish } = Promise.withResolvers<void>();
-    origin.on("/long", (_request, response) => {
-      response.writeHead(200, HOUR).write(Buffer.alloc(MIB));
-      void goOn.then(() => response.end());
-    });
-    const both = [get("/long"), get("/long")];
-    await origin.requested("/long", 2);
-    finish();
-    for (const { text } of await Promise.all(both)) expect(text.length).toBe(MIB);
-  });
-
-  it("do not share what is for one client only", async () => {
-    const held: (() => void)[] = [];
-    origin.on("/single", (_request, response, count) => {
-      const answer = () => response.writeHead(200, { "Cache-Control": "private" }).end(`body ${count}`);
-      if (count > 1) answer();
-      else held.push(answer);
-    });
-    const all = Array.from({ length: 5 }, () => get("/single"));
-    await origin.requested("/single", 1);
-    await sleep(100);
-    for (const answer of held) answer();
-    const texts = (await Promise.all(all)).map(({ text }) => text);
-    expect(new Set(texts).size).toBe(5);
+  it("the answer to a field that Connection keeps from the upstream under the field's value", async () => {
+    origin.on("/kept-back", (request, response) =>
+      response.writeHead(200, { ...HOUR, Vary: "X-Lang" }).end(String(request.headers["x-lang"])),
+    );
+    await get("/kept-back", { "X-Lang": "de", Connection: "X-Lang" });
+    expect((await get("/kept-back", { "X-Lang": "de" })).text).toBe("de");
   });
 });
 
@@ -181,6 +143,25 @@ describe("invalidation", () => {
       interval: 100,
     });
     expect((await get("/kept")).text).toBe("body 1");
+  });
+});
+
+describe("a short body", () => {
+  it("may take longer than the idle timeout while it moves", async () => {
+    const piece = Buffer.alloc(20_000, "p");
+    origin.on("/slow", (_request, response) => {
+      response.writeHead(200, { ...HOUR, "Content-Length": String(6 * piece.length) });
+      void (async () => {
+        for (let n = 0; n < 6; n++) {
+          response.write(piece);
+          await sleep(600);
+        }
+        response.end();
+      })();
+    });
+    const slow = await get("/slow");
+    expect([slow.status, slow.text.length]).toEqual([200, 6 * piece.length]);
+    expect((await get("/slow")).cache).toMatch(/^hit/);
   });
 });
 

@@ -20,6 +20,7 @@ beforeAll(async () => {
   hosts = await CachedHosts.start({
     "twin.test": { cache: true },
     "counted.test": { cache: true },
+    "exact.test": { cache: true },
     "plain.test": {},
     "front.test": { cache: true, headers: { request: { set: { "X-Country": "{country}" } } } },
   });
@@ -97,6 +98,10 @@ describe("a stored reply", () => {
       expect((await get("/coded", { "Accept-Encoding": "identity" })).text).toBe(text);
     }
     expect(origin.requests("/coded")).toHaveLength(2);
+    const several = await product.fetchHost(HOST, "/coded", {
+      headers: { "Accept-Encoding": "gzip", Range: "bytes=0-1,8-" },
+    });
+    expect(gunzipSync(Buffer.from(await several.arrayBuffer())).toString()).toBe(text);
   });
 
   it("may be large, or of unknown length", async () => {
@@ -140,6 +145,41 @@ describe("a stored reply", () => {
     origin.counts("/counted", HOUR);
     for (let n = 0; n < 3; n++) await get("/counted", {}, { host: "counted.test" });
     await untilCounted(product, "counted.test", { requests: 3, hits: 2, misses: 1, down: 18 });
+  });
+});
+
+describe("what is counted of a cached host", () => {
+  it("is the bytes that its clients got, whichever way they came", async () => {
+    const host = "exact.test";
+    const coded = gzipSync(Buffer.alloc(70_000, "abc"));
+    origin.on("/coded", (_request, response) =>
+      response.writeHead(200, { ...HOUR, ETag: '"c"', "Content-Encoding": "gzip" }).end(coded),
+    );
+    origin.on("/mid", (_request, response) =>
+      response.writeHead(200, { ...HOUR, "Content-Length": 100_000 }).end(Buffer.alloc(100_000, "m")),
+    );
+    origin.on("/big", (_request, response) =>
+      response.writeHead(200, { ...HOUR, "Content-Length": 2 * MIB }).end(Buffer.alloc(2 * MIB, "b")),
+    );
+    let [requests, down] = [0, 0];
+    const ask = async (path: string, headers: Record<string, string> = {}, method = "GET") => {
+      const reply = await product.fetchHost(host, path, { headers, method });
+      requests++;
+      down += (await reply.arrayBuffer()).byteLength;
+      return reply;
+    };
+    for (const path of ["/coded", "/mid", "/big"]) {
+      await ask(path);
+      await vi.waitFor(async () =>
+        expect((await ask(path, {}, "HEAD")).headers.get("cache-status")).toContain("hit"),
+      );
+      expect((await ask(path)).status).toBe(200);
+      expect((await ask(path, { Range: "bytes=5-104" })).status).toBe(206);
+      expect((await ask(path, { Range: "bytes=0-4,50-59" })).status).toBe(path === "/mid" ? 206 : 200);
+      expect((await ask(path, { Range: "bytes=9999999-" })).status).toBe(416);
+    }
+    expect((await ask("/coded", { "If-None-Match": '"c"' })).status).toBe(304);
+    await untilCounted(product, host, { requests, down });
   });
 });
 

@@ -50,9 +50,9 @@ export class Health extends DurableObject<object> {
     return (this.ctx.exports as unknown as { readonly HealthChecker: Checker }).HealthChecker;
   }
 
-  /** There is a configuration of this epoch, if not a newer one. */
+  /** There is a configuration of this epoch, if not a newer one. Whoever tells it twice mends a lost alarm. */
   async follow(epoch: number): Promise<void> {
-    if (epoch <= this.#epoch) return;
+    if (epoch <= this.#epoch) return this.#rearm();
     this.#heardOf = Math.max(this.#heardOf, epoch);
     await this.ctx.storage.setAlarm(Date.now());
   }
@@ -81,10 +81,13 @@ export class Health extends DurableObject<object> {
       await this.#report();
     } catch {
       // What failed is tried again with the next alarm; the last word on each upstream stands until then.
-    } finally {
-      this.#store.saveStates(this.#epoch, this.#table);
-      await this.#schedule();
     }
+    try {
+      this.#store.saveStates(this.#epoch, this.#table);
+    } catch {
+      // An eviction forgets what could not be stored; the rounds must go on all the same.
+    }
+    await this.#schedule();
   }
 
   /** Takes over the directory's configuration if it is another one; if it cannot be read, the last one serves on. */
@@ -150,6 +153,11 @@ export class Health extends DurableObject<object> {
     } catch {
       this.#reported = undefined;
     }
+  }
+
+  async #rearm(): Promise<void> {
+    const hasAlarm = (await this.ctx.storage.getAlarm()) !== null;
+    if (!hasAlarm && this.#table.entries().length > 0) await this.ctx.storage.setAlarm(Date.now());
   }
 
   async #schedule(): Promise<void> {

@@ -8,7 +8,14 @@ import type { HostConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { CLAIMS, FORWARDED_FIELDS, forwardedField } from "../../shared/http/forwarded.ts";
 import { compileHeaderRules } from "../../shared/http/header-rules.ts";
-import { foldedName, HOP_BY_HOP, isOddName, listedFields, ODD_CHARACTER } from "../../shared/http/headers.ts";
+import {
+  foldedName,
+  HOP_BY_HOP,
+  isOddName,
+  listedFields,
+  METHOD_OVERRIDES,
+  ODD_CHARACTER,
+} from "../../shared/http/headers.ts";
 import { passesIn, VIA_ENTRY, withVia } from "../../shared/http/via.ts";
 import { INGRESS_FIELDS } from "../../shared/ingress/signature.ts";
 import { PROXY_LIMITS } from "../../shared/limits.ts";
@@ -43,9 +50,12 @@ const GUARDED: ReadonlySet<string> = new Set([
   "content-type",
 ]);
 
-/** The names that a host's rules speak of are guarded, too: an upstream trusts what they set. */
-export function guardedFieldsOf({ headers }: HostConfig): ReadonlySet<string> {
-  const names = compileHeaderRules(headers.request)?.names ?? [];
+/**
+ * The names that a host's rules speak of are guarded, too: an upstream trusts what they set. On a cached host so are those
+ * that would turn a GET, whose reply is for everyone, into something else.
+ */
+export function guardedFieldsOf({ headers, cache }: HostConfig): ReadonlySet<string> {
+  const names = [...(compileHeaderRules(headers.request)?.names ?? []), ...(cache ? METHOD_OVERRIDES : [])];
   return names.length === 0 ? GUARDED : new Set([...GUARDED, ...names.map(foldedName)]);
 }
 

@@ -18,6 +18,11 @@ export function targetPathOf(config: HostConfig): (pathname: string) => string {
   return (pathname) => targetPath(pathname, rewrite);
 }
 
+/** The query as it is sent on: an empty one has its question mark all the same, which URL.search leaves out. */
+export function queryOf({ search, href }: URL): string {
+  return search || (href.endsWith("?") ? "?" : "");
+}
+
 function unchanged(pathname: string): string {
   return pathname;
 }

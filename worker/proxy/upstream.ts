@@ -7,6 +7,7 @@ import { PROXY_LIMITS } from "../../shared/limits.ts";
 import type { Upstream } from "./call.ts";
 import { withinDeadline } from "./deadline.ts";
 import { requestHead } from "./request-head.ts";
+import { queryOf } from "./target-path.ts";
 import type { Upload } from "./upload.ts";
 import { fetchViaRelay } from "./via.ts";
 import type { Visit } from "./visit.ts";
@@ -92,9 +93,7 @@ async function attempt(
   sending: Sending,
 ): Promise<Response> {
   const { plan, x } = visit;
-  // An empty query has its question mark all the same.
-  const query = x.url.search || (x.url.href.endsWith("?") ? "?" : "");
-  const path = plan.targetPath(x.url.pathname) + query;
+  const path = plan.targetPath(x.url.pathname) + queryOf(x.url);
   let failed: Set<number> | undefined;
   for (;;) {
     const { upstream } = attempts;

@@ -27,13 +27,23 @@ export function selectingKey(names: readonly string[], headers: Headers): string
   return names.map((name) => `${name}=${normalised(name, headers.get(name))}`).join("\n");
 }
 
+/** Fields that are known for lists, in which white space around commas means nothing. */
+const LISTS: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-charset",
+  "accept-encoding",
+  "accept-language",
+]);
+/** What cannot be anything but a list: to an upstream "(KHTML,like Gecko)" may be another browser than "(KHTML, like Gecko)". */
+const PLAIN_LIST = /^[\w-]+(?:[ \t]*,[ \t]*[\w-]+)*$/;
+
 /**
  * A value without what has no meaning: white space around commas, and where the field's definition says so, case (RFC 9110
  * section 12.5.4) and order (12.5.3). An absent field differs from an empty one.
  */
 function normalised(name: string, value: string | null): string {
   if (value === null) return "-";
-  if (value.includes('"')) return `:${value}`;
+  if (value.includes('"') || !(LISTS.has(name) || PLAIN_LIST.test(value))) return `:${value}`;
   const parts = value.split(",").map((part) => part.trim());
   if (name === "accept-language") return `:${parts.join(",").toLowerCase()}`;
   if (name !== "accept-encoding") return `:${parts.join(",")}`;

@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { RelayEvent } from "../../../relay/events.ts";
 import { importIngressKey, signTarget } from "../../../shared/ingress/signature.ts";
 import { RawClient } from "../harness.ts";
 import { ask, INGRESS_KEY, refusalOf, signedFor, startIngress, startOrigin } from "./ingress-client.ts";
@@ -73,6 +74,44 @@ describe("a signature that does not hold", () => {
     const answers = await Promise.all([1, 2, 3].map(() => askWith(port, fields)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 403, 403]);
     expect(asked).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a signature that was accepted", () => {
+  it("works at no other listener with the same key", async () => {
+    const { origin, asked } = await startSilentOrigin();
+    const [one, other] = [await startIngress(), await startIngress()];
+    const fields = await signedFor(`${origin}/`);
+    expect(await askWith(one.port, fields)).toMatchObject({ status: 200 });
+    expect(await askWith(other.port, fields)).toMatchObject({ status: 403, code: "signature_refused" });
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it("works no second time at a listener that was started again", async () => {
+    const { origin, asked } = await startSilentOrigin();
+    const first = await startIngress();
+    const fields = await signedFor(`${origin}/`);
+    expect(await askWith(first.port, fields)).toMatchObject({ status: 200 });
+    await first.relay.stop();
+    const again = await startIngress();
+    expect(await askWith(again.port, fields)).toMatchObject({ status: 403, code: "signature_refused" });
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a fault of the relay's own", () => {
+  it("behind the head of a reply breaks the connection, and not the process", async () => {
+    const emit = vi.fn(({ type }: RelayEvent) => {
+      if (type === "connection_closed") throw new Error("a listener is broken");
+    });
+    const { port } = await startIngress({ parts: { emit } });
+    const { origin, asked } = await startSilentOrigin();
+    const client = await RawClient.open(port);
+    const fields = Object.entries(await signedFor(`${origin}/`)).map((field) => field.join(": "));
+    client.send(`GET / HTTP/1.1\r\nHost: relay\r\n${fields.join("\r\n")}\r\n\r\n`);
+    await client.closed();
+    expect(asked).toHaveBeenCalledTimes(1);
+    expect(await askWith(port, {})).toMatchObject({ status: 403 });
   });
 });
 

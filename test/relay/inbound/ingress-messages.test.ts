@@ -1,7 +1,7 @@
 // The forms of messages that the ingress must not change: encoded, without body, with odd bytes, with trailers.
 
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { buffer as readAll, text as readText } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -81,6 +81,30 @@ describe("a message through the ingress", () => {
     });
     expect(reply).toMatchObject({ status: 200, headers: { "x-text": "\xe9\xff\xc3\xa9" } });
     expect(seen).toMatch(/\r\nx-text: \xe9\xff\xc3\xa9\r\n/i);
+  });
+
+  it("is broken off where the origin resets it, although it named no length", async () => {
+    const { port, event } = await startIngress();
+    const begun = Promise.withResolvers<Socket>();
+    const origin = await startTarget((socket) => {
+      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\n\r\npart", () => begun.resolve(socket)));
+    });
+    const outgoing = await openRequest(port, `http://127.0.0.1:${origin}/`);
+    outgoing.end();
+    const reply = await replyTo(outgoing);
+    expect(String((await once(reply, "data"))[0])).toBe("part");
+    (await begun.promise).resetAndDestroy();
+    await expect(readText(reply)).rejects.toThrow("aborted");
+    expect(await event("connection_closed")).toMatchObject({ down: 4, reason: "failed" });
+  });
+
+  it("is whole where the origin ends it, although it named no length", async () => {
+    const { port, event } = await startIngress();
+    const origin = await startTarget((socket) => {
+      socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\nwhole"));
+    });
+    expect(await ask(port, `http://127.0.0.1:${origin}/`)).toMatchObject({ status: 200, body: "whole" });
+    expect(await event("connection_closed")).toMatchObject({ down: 5, reason: "done" });
   });
 
   it("drops trailers", async () => {

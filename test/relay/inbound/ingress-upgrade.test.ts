@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { text as readText } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { closedPort, listenForTest, RawClient, startTarget } from "../harness.ts";
@@ -96,6 +98,65 @@ describe("a WebSocket through the ingress", () => {
     expect(text).not.toMatch(/relay-error/i);
     expect(text).toContain("not ");
     expect(await event("connection_closed")).toMatchObject({ down: 7, reason: "done" });
+  });
+
+  it("breaks off where the origin resets its answer, although it named no length", async () => {
+    const { port, event } = await startIngress();
+    const begun = Promise.withResolvers<Socket>();
+    const target = await startTarget((socket) => {
+      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\n\r\npart", () => begun.resolve(socket)));
+    });
+    const client = await sendUpgrade(port, `http://127.0.0.1:${target}/`);
+    await client.takeThrough("part");
+    (await begun.promise).resetAndDestroy();
+    expect((await client.closed())?.code).toBe("ECONNRESET");
+    expect(await event("connection_closed")).toMatchObject({ reason: "failed" });
+  });
+
+  it("is cut where the origin's answer stalls", async () => {
+    const { port, event } = await startIngress({ config: { idle_timeout: 200 } });
+    const target = await startTarget((socket) => {
+      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"));
+    });
+    const client = await sendUpgrade(port, `http://127.0.0.1:${target}/`);
+    expect((await client.closed())?.code).toBe("ECONNRESET");
+    expect(await event("connection_closed")).toMatchObject({ reason: "idle" });
+  });
+
+  it.each([
+    ["switches to nothing", "HTTP/1.1 101 Switching Protocols\r\n\r\n"],
+    ["has a status that is none", "HTTP/1.1 099 Low\r\nContent-Length: 0\r\n\r\n"],
+  ])("is told of an origin that %s", async (_, answer) => {
+    const { port } = await startIngress();
+    const target = await startTarget((socket) => {
+      socket.once("data", () => socket.write(answer));
+    });
+    const client = await sendUpgrade(port, `http://127.0.0.1:${target}/`);
+    expect(String(await client.rest())).toMatch(
+      /^HTTP\/1.1 502 .*X-Causeway-Relay-Error: upstream_invalid/s,
+    );
+  });
+
+  it("gets an answer whose reason could not be sent again without it", async () => {
+    const { port } = await startIngress();
+    const target = await startTarget((socket) => {
+      socket.once("data", () => socket.write("HTTP/1.1 404 \x01\r\nContent-Length: 2\r\n\r\nno"));
+    });
+    const client = await sendUpgrade(port, `http://127.0.0.1:${target}/`);
+    expect(String(await client.rest())).toMatch(/^HTTP\/1.1 404 Not Found\r\n.*no$/s);
+  });
+
+  it("is an ordinary request when it has a body, which belongs to no other protocol", async () => {
+    const { port } = await startIngress();
+    const origin = await startOrigin(async (req, res) =>
+      res.end(`${req.headers.upgrade} ${await readText(req)}`),
+    );
+    const client = await RawClient.open(port);
+    const fields = Object.entries(await signedFor(`${origin}/`)).map((field) => field.join(": "));
+    const upgrade = ["Connection: Upgrade, close", "Upgrade: websocket", "Content-Length: 4"];
+    const head = ["GET / HTTP/1.1", "Host: relay", ...upgrade, ...fields];
+    client.send(`${head.join("\r\n")}\r\n\r\nbody`);
+    expect(String(await client.rest())).toMatch(/^HTTP\/1.1 200 .*undefined body/s);
   });
 
   it("is refused with the relay's own code where nothing listens, and without a signature", async () => {

@@ -3,7 +3,7 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { DirectOutbound } from "../../../relay/outbound/direct.ts";
-import { refusalFor } from "../../../relay/outbound/policy.ts";
+import { ownListenerRefusal, refusalFor } from "../../../relay/outbound/policy.ts";
 import { CausewayError } from "../../../shared/errors.ts";
 import { parseIp } from "../../../shared/net/address.ts";
 import { startEcho } from "../harness.ts";
@@ -116,6 +116,18 @@ describe("refusalFor", () => {
     expect(judge(true, "127.0.0.2", 1080)).toBeUndefined();
     expect(judge(true, "127.0.0.1", 1081)).toBeUndefined();
   });
+
+  it.each(["0.0.0.0", "::", "::ffff:0.0.0.0"])(
+    "knows itself at %s, which the kernel takes for this machine",
+    (address) => {
+      const listeners = [{ address: "127.0.0.1", port: 1080 }];
+      const refusal = ownListenerRefusal(() => listeners);
+      const ip = parseIp(address) ?? new Uint8Array();
+      expect(refusal(ip, 1080)).toContain("listener");
+      expect(refusal(ip, 1081)).toBeUndefined();
+      expect(ownListenerRefusal(() => [{ address: "0.0.0.0", port: 1080 }])(ip, 1080)).toContain("listener");
+    },
+  );
 
   it("counts every address of the machine for a listener on all of them", () => {
     const everywhere = [{ address: "::", port: 1080 }];

@@ -181,6 +181,8 @@ describe("HttpConnectClient", () => {
     ["HTTP/1.1 504 Gateway Timeout", "dial_timeout"],
     ["HTTP/1.1 502 No\r\nProxy-Status: x; error=connection_refused", "connection_refused"],
     ["HTTP/1.1 502 No\r\nproxy-status: a, b;error=dns_error", "name_unknown"],
+    ["HTTP/1.1 502 No\r\nProxy-Status: x; error=constructor", "dial_failed"],
+    ["HTTP/1.1 502 No\r\nProxy-Status: x; error=__proto__", "dial_failed"],
     ["HTTP/1.1 101 Switching Protocols", "dial_failed"],
     ["SSH-2.0-OpenSSH", "proxy_failed"],
     ["HTTP/1.1 99 Low", "proxy_failed"],

@@ -145,6 +145,25 @@ describe("Health", () => {
     expect(await states()).toEqual({ "a.test": "down upstream_unreachable" });
   });
 
+  it("takes up its rounds again after an alarm was lost, once somebody loads the configuration", async () => {
+    await push(host("lost.test", ["http://a.test"], ACTIVE));
+    await runDurableObjectAlarm(health());
+    const alarm = () => runInDurableObject(health(), (_, state) => state.storage.getAlarm());
+    await runInDurableObject(health(), (_, state) => state.storage.deleteAlarm());
+    expect(await alarm()).toBeNull();
+    await health().follow((await isolate.directory(testEnv()).version()).epoch);
+    expect(await alarm()).not.toBeNull();
+  });
+
+  it("goes on with its rounds although what it knows cannot be stored", async () => {
+    await push(host("unstored.test", ["http://a.test"], ACTIVE));
+    await runInDurableObject(health(), (_, state) => state.storage.sql.exec("DROP TABLE progress"));
+    await runDurableObjectAlarm(health());
+    expect(await runInDurableObject(health(), (_, state) => state.storage.getAlarm())).not.toBeNull();
+    // The next instance makes its tables anew.
+    await evictDurableObject(health());
+  });
+
   it("forgets checks that a push drops, and disarms itself with the last", async () => {
     await push(host("dropped.test", ["http://a.test"], { ...ACTIVE, fails: 1 }));
     upstreams.set("a.test", "refuse");

@@ -9,7 +9,8 @@ import { readFacts, type Slot, writeFacts } from "./slot.ts";
 const CACHE_NAME = "causeway-http";
 const FACTS_HEADER = "X-Causeway-Facts";
 
-function slotAddress(key: string): string {
+/** Where the slot under a key stands in the data centre's cache. */
+export function slotAddress(key: string): string {
   return `https://causeway.invalid/http/slot?${encodeURIComponent(key)}`;
 }
 

@@ -8,6 +8,7 @@ import { controlOf, SURROGATE_CAPABILITY } from "../../../shared/http/cache/cont
 import { freshened, judge, mayStandIn, type Received } from "../../../shared/http/cache/entry.ts";
 import { refusalOf } from "../../../shared/http/cache/storable.ts";
 import { varyNames } from "../../../shared/http/cache/vary.ts";
+import { METHOD_OVERRIDES } from "../../../shared/http/headers.ts";
 import { CACHE_LIMITS as LIMITS } from "../../../shared/limits.ts";
 import { ALONE } from "../../cache/flights.ts";
 import type { Answer } from "../upstream.ts";
@@ -19,9 +20,6 @@ import { failures, flights, type Outcome, passes, replies } from "./state.ts";
 import type { Place } from "./store.ts";
 
 type Land = (outcome: Outcome | typeof ALONE) => void;
-
-/** Fields by which clients change what frameworks take a request for: no part of a key, so not part of a GET either. */
-const OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"] as const;
 
 /** Errors that say that no upstream could be asked, or none answered. */
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
@@ -40,6 +38,9 @@ const SHARED: ReadonlySet<ErrorCode> = new Set([
   "relay_unreachable",
   "relay_refused",
 ]);
+
+/** Why a reply is not stored that somebody else's may be. */
+const OF_ONE_REQUEST: ReadonlySet<string> = new Set(["status", "request-no-store"]);
 
 /** Errors of an upstream that a stale reply may stand in for (RFC 5861 section 4). */
 const ERROR_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
@@ -65,7 +66,8 @@ export async function fetchAndKeep(quest: Quest, place: Place): Promise<Answer> 
     try {
       return await ask(quest, place, land);
     } catch (error) {
-      land(error instanceof CausewayError ? { code: error.code } : ALONE);
+      const code = codeOf(error, quest);
+      land(code ? { code } : ALONE);
       throw error;
     }
   }
@@ -88,7 +90,9 @@ async function follow(quest: Quest, place: Place, outcome: Outcome): Promise<Ans
     const mayServe = place.found && mayStandIn(place.found.stored.head, false, Date.now());
     return mayServe ? standIn(quest, place, "error") : undefined;
   }
-  const { stored, names, selection } = outcome;
+  const { stored, names, selection, requestedAt } = outcome;
+  // Whoever has changed something must not read what was there before.
+  if (!replies.mayUse(quest.sought.key, requestedAt)) return undefined;
   if (quest.sought.selectionOf(names) !== selection) return undefined;
   if (judge(stored.head, quest.wish, Date.now()) === "validate") return undefined;
   return answerFrom(quest, stored, { hit: false, collapsed: true });
@@ -114,12 +118,17 @@ async function ask(quest: Quest, place: Place, land: Land): Promise<Answer> {
     }
     return await keep(quest, place, { answer, received, forwarded, validated, land });
   } catch (error) {
-    const code = error instanceof CausewayError ? error.code : undefined;
+    const code = codeOf(error, quest);
     const instead = code && (await standInFor(quest, place, code));
     if (!instead) throw error;
     land({ code });
     return instead;
   }
+}
+
+/** What an error says of the upstream; undefined: nothing. A client that leaves ends its own waiting only. */
+function codeOf(error: unknown, { call }: Quest): ErrorCode | undefined {
+  return error instanceof CausewayError && !call.x.request.signal.aborted ? error.code : undefined;
 }
 
 function forwardedBecause({ wish, asked }: Quest, { found, hasVariants }: Place): Forwarded {
@@ -130,7 +139,8 @@ function forwardedBecause({ wish, asked }: Quest, { found, hasVariants }: Place)
 }
 
 function prepare(headers: Headers, { isPlain }: Quest, validated: Stored | undefined): void {
-  for (const name of OVERRIDES) headers.delete(name);
+  // No part of a key, so not part of a GET either; plans of cached hosts guard against their odd spellings.
+  for (const name of METHOD_OVERRIDES) headers.delete(name);
   if (isPlain) for (const name of CONDITIONS) headers.delete(name);
   headers.set("surrogate-capability", SURROGATE_CAPABILITY);
   if (validated) setValidators(headers, validated.head.fields);
@@ -161,7 +171,7 @@ async function afterValidation(
   const { requestedAt } = received;
   if (isKept) {
     replies.keep(sought, { stored, names, requestedAt }, call.x.ctx);
-    land({ stored, names, selection: sought.selectionOf(names) });
+    land({ stored, names, requestedAt, selection: sought.selectionOf(names) });
   } else {
     replies.drop(sought.key, call.x.ctx);
     land(ALONE);
@@ -200,8 +210,8 @@ async function keep(
   const filled = await fill(quest, answer, received, forwarded);
   if (filled.refusal) {
     land(ALONE);
-    // A part, or a status that speaks about this one request, says nothing about the address.
-    if (filled.refusal === "status" || !(quest.isPlain || validated)) return filled.answer;
+    // A part, or what speaks about this one request, says nothing about the address.
+    if (OF_ONE_REQUEST.has(filled.refusal) || !(quest.isPlain || validated)) return filled.answer;
     if (place.found && status < 500) replies.drop(sought.key, call.x.ctx);
     passes.set(place.key, Date.now() + LIMITS.PASS_MS, 0);
     return filled.answer;
@@ -209,8 +219,7 @@ async function keep(
   const finish = (kept: Kept | undefined): void => {
     if (kept) replies.keep(sought, kept, call.x.ctx);
     else passes.set(place.key, Date.now() + LIMITS.PASS_MS, 0);
-    if (kept?.stored.body)
-      land({ stored: kept.stored, names: kept.names, selection: sought.selectionOf(kept.names) });
+    if (kept?.stored.body) land({ ...kept, selection: sought.selectionOf(kept.names) });
     else land(ALONE);
   };
   if (filled.kept instanceof Promise) {

@@ -9,7 +9,7 @@ import { headOf, type Received } from "../../../shared/http/cache/entry.ts";
 import { type Refusal, refusalOf } from "../../../shared/http/cache/storable.ts";
 import { varyNames } from "../../../shared/http/cache/vary.ts";
 import { contentLength } from "../../../shared/http/headers.ts";
-import { CACHE_LIMITS as LIMITS } from "../../../shared/limits.ts";
+import { BODY_LIMITS, CACHE_LIMITS as LIMITS } from "../../../shared/limits.ts";
 import { Chunks } from "../../cache/chunks.ts";
 import { within } from "../../cache/deadline.ts";
 import { Reservations } from "../../cache/reservations.ts";
@@ -121,7 +121,9 @@ function judgeStorable({ asked }: Quest, received: Received): Judged {
 async function readWhole({ call, patience }: Quest, response: Response, length: number): Promise<Uint8Array> {
   if (response.body === null) return new Uint8Array(0);
   const codes = { late: "upstream_timeout", broken: "upstream_invalid" } as const;
-  const body = await patience(response.arrayBuffer(), call.plan.config.body_idle_timeout, codes);
+  // Nobody sees it move: besides the idle timeout it gets its time at the lowest rate in use.
+  const leastMs = (length * 1_000) / BODY_LIMITS.PIPED_BYTES_PER_S_MIN;
+  const body = await patience(response.arrayBuffer(), call.plan.config.body_idle_timeout + leastMs, codes);
   if (body.byteLength !== length) throw new CausewayError("upstream_invalid");
   return new Uint8Array(body);
 }

@@ -4,6 +4,7 @@
 import { publicLocation } from "../../../shared/http/location.ts";
 import { originOf } from "../arrival.ts";
 import type { Call } from "../call.ts";
+import { queryOf } from "../target-path.ts";
 import type { Answer } from "../upstream.ts";
 import { keysOf } from "./key.ts";
 import { replies } from "./state.ts";
@@ -14,7 +15,7 @@ const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 export function invalidateAfter(call: Call, method: string, { response, upstream }: Answer): void {
   if (SAFE.has(method) || response.status < 200 || response.status > 399) return;
   const { url, ctx } = call.x;
-  const addresses = new Set([url.pathname + url.search]);
+  const addresses = new Set([url.pathname + url.search, url.pathname + queryOf(url)]);
   const origin = originOf(call);
   for (const name of ["location", "content-location"]) {
     const value = response.headers.get(name);
@@ -25,7 +26,7 @@ export function invalidateAfter(call: Call, method: string, { response, upstream
       origin + url.pathname,
     );
     // Of another origin it would let one site empty another's cache.
-    if (target?.origin === origin) addresses.add(target.pathname + target.search);
+    if (target?.origin === origin) addresses.add(target.pathname + queryOf(target));
   }
   for (const address of addresses) replies.invalidate(keysOf(call, address), ctx);
 }

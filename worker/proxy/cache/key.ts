@@ -6,9 +6,11 @@ import { selectingKey } from "../../../shared/http/cache/vary.ts";
 import { CLAIMS, FORWARDED_FIELDS } from "../../../shared/http/forwarded.ts";
 import { HOP_BY_HOP, ODD_CHARACTER } from "../../../shared/http/headers.ts";
 import { CACHE_LIMITS as LIMITS } from "../../../shared/limits.ts";
+import { countryOf } from "../../access/country.ts";
 import { originOf } from "../arrival.ts";
 import type { CachePlan, Call } from "../call.ts";
 import { requestHead } from "../request-head.ts";
+import { queryOf } from "../target-path.ts";
 
 /** Raise it when the shape of what is stored changes: isolates of two releases share one cache for a while. */
 const FORMAT = 1;
@@ -44,8 +46,8 @@ export function authClassOf(call: Call): AuthClass {
  * Scheme and host are those that the upstream is told, with the port as the client wrote it: it may build links of them.
  */
 export function keyOf(call: Call): string | undefined {
-  const { pathname, search } = call.x.url;
-  return addressKey(call, authClassOf(call), pathname + search);
+  const { url } = call.x;
+  return addressKey(call, authClassOf(call), url.pathname + queryOf(url));
 }
 
 /** The keys of an address of the request's host in all classes: what is invalidated is so for everyone. */
@@ -59,8 +61,9 @@ function addressKey(call: Call, authClass: AuthClass, pathAndQuery: string): str
   const origin = call.arrival ? `${x.url.host} ${originOf(call)}` : x.url.origin;
   const who: string[] = [authClass];
   if (plan.cache?.byUser) who.push(`user=${encodeURIComponent(call.user)}`);
-  if (plan.cache?.byCountry) who.push(`country=${x.request.cf?.country ?? ""}`);
-  const purged = x.config.live.purgeEpoch(x.url.hostname, pathAndQuery);
+  if (plan.cache?.byCountry) who.push(`country=${countryOf(call)}`);
+  // Whoever purges "/a" means "/a?", too.
+  const purged = x.config.live.purgeEpoch(x.url.hostname, pathAndQuery.replace(/^([^?]*)\?$/, "$1"));
   const key = `${FORMAT} ${x.config.epoch} ${purged} ${who.join(" ")} ${origin}${pathAndQuery}`;
   return key.length > LIMITS.KEY_CHARS_MAX ? undefined : key;
 }

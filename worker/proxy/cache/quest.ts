@@ -4,6 +4,7 @@ import type { ErrorCode } from "../../../shared/errors.ts";
 import { hasPreconditions } from "../../../shared/http/cache/conditions.ts";
 import { type Wish, wishOf } from "../../../shared/http/cache/request.ts";
 import type { Asked } from "../../../shared/http/cache/storable.ts";
+import { HOP_BY_HOP, listedFields } from "../../../shared/http/headers.ts";
 import type { Call } from "../call.ts";
 import type { Answer } from "../upstream.ts";
 import type { Visit } from "../visit.ts";
@@ -35,12 +36,20 @@ export interface Quest {
 /** Fields by which a client asks for less than all of a reply. */
 export const CONDITIONS = ["if-none-match", "if-modified-since", "if-range", "range"] as const;
 
+/** True if Connection keeps fields from the upstream: its reply would be stored as one to a request that has them. */
+function hidesFields(headers: Headers): boolean {
+  return listedFields(headers.get("connection")).some(
+    (name) => headers.has(name) && !HOP_BY_HOP.includes(name.toLowerCase()),
+  );
+}
+
 /** The quest of a request; undefined when only the upstream can answer it. */
 export function questOf(visit: Visit, send: Send): Quest | undefined {
   const { call, x } = visit;
   const { method, headers, body } = x.request;
   // A body may change what an upstream answers, and is no part of any key.
   if ((method !== "GET" && method !== "HEAD") || body !== null || hasPreconditions(headers)) return undefined;
+  if (hidesFields(headers)) return undefined;
   const key = keyOf(call);
   if (key === undefined) return undefined;
   const wish = wishOf(headers);

@@ -14,6 +14,7 @@ export type Outcome =
       readonly names: readonly string[];
       /** The values of those fields in the request that fetched it. */
       readonly selection: string;
+      readonly requestedAt: number;
     }
   | { readonly code: ErrorCode }
   /** The upstream answered with an error of its own: whoever has something stale takes it. */

@@ -61,7 +61,7 @@ export class ReplyStore {
     { stored, names, requestedAt }: { stored: Stored; names: readonly string[]; requestedAt: number },
     ctx: Waiter,
   ): void {
-    if (!this.#mayKeep(sought.key, requestedAt)) return;
+    if (!this.mayUse(sought.key, requestedAt)) return;
     const known = this.#memory.get(sought.key)?.slot;
     const place = placeFor(sought, names, known);
     this.#remember(sought.key, place, stored);
@@ -83,7 +83,8 @@ export class ReplyStore {
     }
   }
 
-  #mayKeep(key: string, requestedAt: number): boolean {
+  /** False for the reply to a request that was sent before its address was invalidated, as far as is known here. */
+  mayUse(key: string, requestedAt: number): boolean {
     const goneAt = this.#gone.get(key);
     return goneAt === undefined || requestedAt > goneAt;
   }
@@ -105,7 +106,7 @@ export class ReplyStore {
       this.#memory.delete(sought.key);
       return;
     }
-    if (!this.#mayKeep(sought.key, requestedAt)) return;
+    if (!this.mayUse(sought.key, requestedAt)) return;
     let final = place;
     // Another isolate may have made the list already: two lists would hide each other's replies.
     if (there?.kind === "variants" && there.generation !== place.variants?.generation) {
@@ -124,7 +125,8 @@ export class ReplyStore {
     const kept = this.#memory.get(key);
     if (
       kept &&
-      (now - kept.trustedAt < LIMITS.MEMORY_TRUST_MS || (await this.#isTrusted(kept, addressKey, now)))
+      (now - kept.trustedAt < LIMITS.MEMORY_TRUST_MS ||
+        (await this.#isTrusted(kept, addressKey, { now, isAddress: key === addressKey })))
     )
       return readingOf(kept.slot, "memory");
     if (kept) this.#memory.delete(key);
@@ -137,10 +139,17 @@ export class ReplyStore {
   }
 
   /** Asks the data centre's cache whether an entry in memory was invalidated, or replaced, by another isolate. */
-  async #isTrusted(kept: Kept, addressKey: string, now: number): Promise<boolean> {
+  async #isTrusted(
+    kept: Kept,
+    addressKey: string,
+    { now, isAddress }: { now: number; isAddress: boolean },
+  ): Promise<boolean> {
     const there = await readSlot(addressKey);
     const { slot } = kept;
+    // Nothing may also be what an invalidation has left that was forgotten since.
+    if (!there && now - kept.trustedAt >= LIMITS.TOMBSTONE_MS) return false;
     if (there?.kind === "gone" && !isYounger(slot, there.at)) return false;
+    if (isAddress && there && there.kind !== "gone" && there.kind !== slot.kind) return false;
     if (there?.kind === "variants" && slot.kind === "variants" && there.generation !== slot.generation)
       return false;
     if (there?.kind === "reply" && slot.kind === "reply" && there.head.storedAt > slot.head.storedAt)

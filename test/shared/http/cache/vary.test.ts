@@ -41,6 +41,13 @@ describe("selectingKey", () => {
     expect(key({ foo: "A" })).not.toBe(key({ foo: "a" }));
   });
 
+  it("takes a value that may be no list as it is: upstreams read spaces in it", () => {
+    const browser = (value: string) => key({ "user-agent": value }, ["user-agent"]);
+    expect(browser("Any/5.0 (KHTML,like Gecko)")).not.toBe(browser("Any/5.0 (KHTML, like Gecko)"));
+    const accepted = (value: string) => key({ accept: value }, ["accept"]);
+    expect(accepted("text/html ,*/*;q=0.8")).toBe(accepted("text/html, */*;q=0.8"));
+  });
+
   it("knows that order and case of codings and case of languages mean nothing", () => {
     const codings = (value: string) => key({ "accept-encoding": value }, ["accept-encoding"]);
     expect(codings("gzip, BR")).toBe(codings("br,gzip"));

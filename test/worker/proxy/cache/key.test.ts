@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CACHE_LIMITS } from "../../../../shared/limits.ts";
+import { FRONT_HEADERS } from "../../../../worker/client-address.ts";
 import { LiveState, NOTHING_LIVE, withPurge } from "../../../../worker/directory/live.ts";
 import { keyOf, keysOf, selectionOf } from "../../../../worker/proxy/cache/key.ts";
 import type { Call } from "../../../../worker/proxy/call.ts";
@@ -16,8 +17,10 @@ function callWith(
   { epoch = 1, live = new LiveState(NOTHING_LIVE), country }: Known = {},
 ): Call {
   const { call } = callFor({ ...asked, host: { cache: true, ...asked.host } });
-  const request = country === undefined ? call.x.request : new Request(call.x.request, { cf: { country } });
-  return { ...call, x: { ...call.x, request, config: { epoch, live } } } as unknown as Call;
+  const request =
+    country === undefined ? call.x.request : new Request(call.x.request, { cf: { country, colo: "FRA" } });
+  const env = country === undefined ? call.x.env : {};
+  return { ...call, x: { ...call.x, env, request, config: { epoch, live } } } as unknown as Call;
 }
 
 describe("keyOf", () => {
@@ -43,8 +46,13 @@ describe("keyOf", () => {
       callWith({ url: "http://app.test/a" }, { epoch: 2 }),
       callWith({ url: "http://app.test/a" }, { live: purged }),
     ].map(keyOf);
-    // A lone "?" is no query to the URL parser, and none reaches the upstream.
-    expect(new Set(keys).size).toBe(keys.length - 1);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it("takes a purge of an address for one of it with an empty query, too", () => {
+    const live = new LiveState(withPurge(NOTHING_LIVE, { host: "app.test", exact: "/a" }, 7));
+    expect(keyOf(callWith({ url: "http://app.test/a?" }, { live }))).toContain(" 7 ");
+    expect(keyOf(callWith({ url: "http://app.test/a?b" }, { live }))).not.toContain(" 7 ");
   });
 
   it("holds user and country where the upstream is told of them, and only there", () => {
@@ -54,6 +62,16 @@ describe("keyOf", () => {
     expect(key(telling, "ann", "DE")).not.toBe(key(telling, "bob", "DE"));
     expect(key(telling, "ann", "DE")).not.toBe(key(telling, "ann", "FR"));
     expect(key({}, "ann", "DE")).toBe(key({}, "bob", "FR"));
+  });
+
+  it("holds the country as the upstream is told it, where a front names it", () => {
+    const host = { headers: { request: { set: { "X-From": "{country}" } } } };
+    const [secret, , named] = FRONT_HEADERS;
+    const key = (country: string) => {
+      const call = callWith({ host, headers: { [secret]: "secret", [named]: country } });
+      return keyOf({ ...call, x: { ...call.x, env: { FRONT_SECRET: "secret" } } } as unknown as Call);
+    };
+    expect(key("DE")).not.toBe(key("FR"));
   });
 
   it("holds what a trusted proxy says of scheme and host, beside the name that led here", () => {

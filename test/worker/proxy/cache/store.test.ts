@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { headOf } from "../../../../shared/http/cache/entry.ts";
 import { CACHE_LIMITS } from "../../../../shared/limits.ts";
-import { readBody, writeBody, writeSlot } from "../../../../worker/proxy/cache/edge.ts";
+import { readBody, slotAddress, writeBody, writeSlot } from "../../../../worker/proxy/cache/edge.ts";
 import type { Stored } from "../../../../worker/proxy/cache/slot.ts";
 import { ReplyStore, type Sought } from "../../../../worker/proxy/cache/store.ts";
 
@@ -103,6 +103,36 @@ describe("ReplyStore", () => {
     expect(await textOf(here, wanted)).toBeUndefined();
     expect(await textOf(there, wanted, untilUntrusted())).toBeUndefined();
     expect(await textOf(new ReplyStore(), wanted)).toBeUndefined();
+  });
+
+  it("does not trust its memory once another isolate's invalidation may have been forgotten", async () => {
+    const [here, ctx, wanted] = [new ReplyStore(), new Background(), sought()];
+    here.keep(wanted, { stored: stored("old"), names: [], requestedAt: Date.now() }, ctx);
+    await ctx.settled();
+    // As the data centre's cache is when the mark has lapsed that took the reply's place.
+    await (await caches.open("causeway-http")).delete(slotAddress(wanted.key));
+    expect(await textOf(here, wanted, untilUntrusted())).toBe("old");
+    expect(await textOf(here, wanted, untilUntrusted() + CACHE_LIMITS.TOMBSTONE_MS)).toBeUndefined();
+  });
+
+  it("uses nothing that was invalidated elsewhere and has come back in another form", async () => {
+    for (const [before, after] of [
+      [[], ["lang"]],
+      [["lang"], []],
+    ] as const) {
+      const [here, there, ctx] = [new ReplyStore(), new ReplyStore(), new Background()];
+      const wanted = sought({ lang: "de" });
+      const at = Date.now() - 10;
+      here.keep(wanted, { stored: stored("old", FRESH, at), names: before, requestedAt: at }, ctx);
+      await ctx.settled();
+      there.invalidate([wanted.key], ctx);
+      await ctx.settled();
+      const later = Date.now() + 10;
+      const news = { stored: stored("new", FRESH, later), names: after, requestedAt: later };
+      there.keep(wanted, news, ctx);
+      await ctx.settled();
+      expect(await textOf(here, wanted, untilUntrusted())).toBe("new");
+    }
   });
 
   it("does not keep the answer to a request that was under way when its address was invalidated", async () => {
