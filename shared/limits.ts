@@ -244,6 +244,8 @@ export const INGRESS_LIMITS = {
   START_GRACE_S: 2,
   /** Nonces remembered: 8,000 requests/s over the 60 s in which a signature may be valid; about 50 MB. */
   NONCES_MAX: 500_000,
+  /** Keys whose nonces are remembered, also while no listener has them: more than one relay's listeners ever have. */
+  WINDOWS_MAX: 64,
   /** Random bytes of a nonce: no two are ever equal. */
   NONCE_BYTES: 16,
   /** Length of a target URL: what Cloudflare lets through. */

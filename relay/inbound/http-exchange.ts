@@ -30,6 +30,8 @@ export interface Carrier {
   refusal(code: ErrorCode): ErrorAnswer;
 }
 
+/** System errors of a connection that the other side closed; of resets the pools say that they are aborted. */
+const HANG_UPS: readonly string[] = ["ECONNRESET", "ECONNABORTED", "EPIPE"];
 const NOTHING = new Uint8Array(0);
 
 /** Answers one request, whatever happens. Never rejects. */
@@ -151,9 +153,7 @@ class Exchange {
     res.sendDate = false;
     // With `responseHeaders: "raw"` they are names and values in turn, though typed as a record.
     const fields = this.#carrier.replyFields(headers as unknown as string[]);
-    // A reason that could not be sent again is left out: it says nothing that the status does not (RFC 9112 section 4).
-    if (/^[\t -~\x80-\xff]+$/.test(statusText)) res.writeHead(statusCode, statusText, fields);
-    else res.writeHead(statusCode, fields);
+    writeReplyHead(res, statusCode, statusText, fields);
     // A body that is still to come must not hold back its head; one that has begun travels in the same packet. What
     // flushHeaders() sends is in UTF-8, which would change fields beyond ASCII.
     if (body.readableLength === 0) res.write(NOTHING);
@@ -181,6 +181,12 @@ class Exchange {
   }
 }
 
+/** A reason that could not be sent again is left out: it says nothing that the status does not (RFC 9112 section 4). */
+export function writeReplyHead(res: ServerResponse, status: number, reason: string, fields: string[]): void {
+  if (/^[\t -~\x80-\xff]+$/.test(reason)) res.writeHead(status, reason, fields);
+  else res.writeHead(status, fields);
+}
+
 /** What the bodies of one exchange have to pay for. */
 function meterFor({ deps }: SessionHost, { place }: Wish): Readonly<Record<Way, MeteredBody>> | undefined {
   const tab = place && deps.limits.meterOf(place);
@@ -191,7 +197,7 @@ function meterFor({ deps }: SessionHost, { place }: Wish): Readonly<Record<Way, 
 function isHangUp(error: unknown): boolean {
   return (
     error instanceof errors.SocketError ||
-    (error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE"))
+    (error instanceof Error && "code" in error && HANG_UPS.includes(String(error.code)))
   );
 }
 

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
+import { breakOff } from "../break-off.ts";
 import { dismiss, dropBody, type Place } from "./connections.ts";
 import { errorAnswer, parserErrorCode, rawErrorAnswer } from "./http-error.ts";
 import { failureCode } from "./http-exchange.ts";
@@ -74,7 +75,11 @@ export class HttpProxy {
       return;
     }
     client.pending++;
-    client.turn = client.turn.then(() => this.#answer(req, res, client)).finally(() => client.pending--);
+    client.turn = client.turn
+      .then(() => this.#answer(req, res, client))
+      // A fault of the relay's own: it costs this connection, and not the process.
+      .catch(() => breakOff(req.socket))
+      .finally(() => client.pending--);
     // While draining, a kept-alive connection ends with its last answer.
     res.once("close", () => {
       if (!this.server.listening) this.server.closeIdleConnections();

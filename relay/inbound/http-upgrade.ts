@@ -12,7 +12,7 @@ import { MeteredBody } from "../limits/metered-body.ts";
 import { dismiss, type Place } from "./connections.ts";
 import { EarlyData } from "./early-data.ts";
 import { type ErrorAnswer, rawAnswer } from "./http-error.ts";
-import { failureCode } from "./http-exchange.ts";
+import { failureCode, writeReplyHead } from "./http-exchange.ts";
 import type { SessionHost, Wish } from "./session.ts";
 
 /** The client's end of an upgrade. */
@@ -123,6 +123,14 @@ function shake(
     });
     outgoing.once("response", (reply) => {
       settled();
+      if ((reply.statusCode ?? 0) < 200) {
+        // A switch to nothing, or no status at all.
+        dialled.destroy();
+        reject(new CausewayError("upstream_invalid"));
+        return;
+      }
+      // The parser would take a reset for the end of a reply that names no length.
+      outgoing.on("error", (error) => reply.destroy(error));
       resolve({ type: "answered", reply });
     });
     outgoing.on("error", (error) => {
@@ -168,11 +176,22 @@ async function answer(
   const tab = limits.meterOf(place);
   const meter = tab && new MeteredBody(tab, "down");
   socket.once("close", () => meter?.leave());
+  let isHeld = false;
+  let isIdle = false;
+  // No server watches this socket any more: an origin or a client that stalls would hold both for good.
+  socket.setTimeout(host.deps.idleTimeoutMs, () => {
+    isIdle = !isHeld;
+    if (isIdle) breakOff(socket);
+    else socket.setTimeout(host.deps.idleTimeoutMs);
+  });
   socket.resume();
   try {
-    res.writeHead(reply.statusCode ?? 502, reply.statusMessage ?? "", carrier.replyFields(reply.rawHeaders));
+    const fields = carrier.replyFields(reply.rawHeaders);
+    writeReplyHead(res, reply.statusCode ?? 502, reply.statusMessage ?? "", fields);
     for await (const chunk of reply) {
+      isHeld = true;
       if (meter) await meter.pass((chunk as Buffer).length);
+      isHeld = false;
       flow.down += (chunk as Buffer).length;
       if (!res.write(chunk)) await once(res, "drain", { signal: gone.signal });
     }
@@ -183,10 +202,9 @@ async function answer(
     dismiss(socket);
     host.close(flow, "done");
   } catch {
-    host.close(
-      flow,
-      flow.cut || limits.wasEnded(place) ? "closed" : gone.signal.aborted ? "aborted" : "failed",
-    );
+    const isEnded = flow.cut || limits.wasEnded(place);
+    const reason = gone.signal.aborted ? "aborted" : "failed";
+    host.close(flow, isEnded ? "closed" : isIdle ? "idle" : reason);
     breakOff(socket);
   } finally {
     meter?.leave();

@@ -17,21 +17,34 @@ export interface IngressRequest {
   readonly wish: Wish;
 }
 
+/** By secret, so that what one listener accepted works at no other one and at none that takes its place. */
+const windows = new Map<string, ReplayWindow>();
+
+function windowOf(secret: string): ReplayWindow {
+  const window = windows.get(secret) ?? new ReplayWindow({ startedAtMs: Date.now() });
+  windows.delete(secret);
+  windows.set(secret, window);
+  const [oldest] = windows.keys();
+  if (windows.size > INGRESS_LIMITS.WINDOWS_MAX && oldest !== undefined) windows.delete(oldest);
+  return window;
+}
+
 type Why = Extract<RelayEvent, { type: "signature_refused" }>["why"];
 
 export class IngressGate {
   readonly #host: SessionHost;
   readonly #key: CryptoKey;
-  readonly #window = new ReplayWindow({ startedAtMs: Date.now() });
+  readonly #window: ReplayWindow;
   #reportedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(host: SessionHost, key: CryptoKey) {
+  constructor(host: SessionHost, key: CryptoKey, window: ReplayWindow) {
     this.#host = host;
     this.#key = key;
+    this.#window = window;
   }
 
   static async create(host: SessionHost, secret: string): Promise<IngressGate> {
-    return new IngressGate(host, await importIngressKey(secret));
+    return new IngressGate(host, await importIngressKey(secret), windowOf(secret));
   }
 
   /**

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { INGRESS_LIMITS, RELAY_LIMITS } from "../../shared/limits.ts";
+import { breakOff } from "../break-off.ts";
 import { listen } from "../serve/listen.ts";
 import type { Acceptor, Arrival } from "./acceptor.ts";
 import { dropBody } from "./connections.ts";
@@ -125,6 +126,8 @@ export class IngressInbound implements Inbound {
     client.pending++;
     client.turn = client.turn
       .then(() => this.#answer(req, res, client, asksFirst))
+      // A fault of the relay's own: it costs this connection, and not the process.
+      .catch(() => breakOff(req.socket))
       .finally(() => client.pending--);
     // While draining, a kept-alive connection ends with its last answer.
     res.once("close", () => {
@@ -152,6 +155,10 @@ export class IngressInbound implements Inbound {
         refusal: ingressRefusal,
       });
     } catch (error) {
+      if (res.headersSent) {
+        breakOff(req.socket);
+        return;
+      }
       const { status, headers, body } = ingressRefusal(codeOf(error));
       res.writeHead(status, headers).end(body);
     }
@@ -209,11 +216,16 @@ function createIngressServer(deps: InboundDeps): Server {
     requestTimeout: 0,
     keepAliveTimeout: RELAY_LIMITS.KEEP_ALIVE_TIMEOUT_MS,
     noDelay: true,
-    // Other protocols are offers that may be passed over (RFC 9110 section 7.8).
-    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
+    shouldUpgradeCallback: asksForSocket,
   });
   server.timeout = deps.idleTimeoutMs + INGRESS_LIMITS.IDLE_GRACE_MS;
   return server;
+}
+
+/** Other protocols are offers that may be passed over (RFC 9110 section 7.8); a body would be taken for frames. */
+function asksForSocket({ headers }: IncomingMessage): boolean {
+  const hasBody = "content-length" in headers || "transfer-encoding" in headers;
+  return !hasBody && headers.upgrade?.toLowerCase() === "websocket";
 }
 
 function codeOf(error: unknown): ErrorCode {

@@ -101,9 +101,19 @@ export class OriginPools {
       const host = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
       const origin = { secure, host, port: Number(port || (secure ? 443 : 80)) };
       this.dial(origin, user, this.#stopping.signal).then(
-        (socket) => callback(null, socket),
+        (socket) => callback(null, tellingResets(socket)),
         (error: Error) => callback(error, null),
       );
     };
   }
+}
+
+/**
+ * undici takes ECONNRESET for the end of a reply that names no length, as if the origin had ended it (RFC 9112 section 8).
+ * Under another code it is the failure that it is. The listener comes before undici's own.
+ */
+function tellingResets(socket: Socket): Socket {
+  return socket.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "ECONNRESET") error.code = "ECONNABORTED";
+  });
 }

@@ -11,14 +11,14 @@ import type { ProxyCredentials } from "./socks-client.ts";
 const HEAD_END = "\r\n\r\n";
 
 /** Error types of RFC 9209 section 2.3 as proxies report them in Proxy-Status. */
-const PROXY_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  destination_ip_prohibited: "target_refused",
-  dns_error: "name_unknown",
-  dns_timeout: "name_unresolved",
-  connection_refused: "connection_refused",
-  connection_timeout: "dial_timeout",
-  destination_ip_unroutable: "network_unreachable",
-};
+const PROXY_ERRORS: ReadonlyMap<string, ErrorCode> = new Map([
+  ["destination_ip_prohibited", "target_refused"],
+  ["dns_error", "name_unknown"],
+  ["dns_timeout", "name_unresolved"],
+  ["connection_refused", "connection_refused"],
+  ["connection_timeout", "dial_timeout"],
+  ["destination_ip_unroutable", "network_unreachable"],
+]);
 
 /** What the status alone says about the target. */
 const STATUS_ERRORS: Readonly<Record<number, ErrorCode>> = {
@@ -70,7 +70,7 @@ export class HttpConnectClient implements ClientMachine {
 
 function errorOf(status: number, head: string): ErrorCode {
   const reported = /^proxy-status:.*;\s*error=([a-z_]+)/im.exec(head)?.[1];
-  return PROXY_ERRORS[reported ?? ""] ?? STATUS_ERRORS[status] ?? "dial_failed";
+  return PROXY_ERRORS.get(reported ?? "") ?? STATUS_ERRORS[status] ?? "dial_failed";
 }
 
 function failed(code: ErrorCode, why: string): HandshakeStep {

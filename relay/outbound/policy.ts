@@ -11,6 +11,9 @@ export interface ListenerAddress {
   readonly port: number;
 }
 
+const LOOPBACK_4: IpBytes = Uint8Array.of(127, 0, 0, 1);
+const LOOPBACK_6: IpBytes = Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? 1 : 0));
+
 /** A client on this machine could reach these itself; one from elsewhere reaches public addresses only. */
 const FOR_LOCAL_CLIENTS: ReadonlySet<AddressClass> = new Set([
   "public",
@@ -42,13 +45,19 @@ export function ownListenerRefusal(ownListeners: () => readonly ListenerAddress[
 function isOwnListener(ip: IpBytes, port: number, listeners: readonly ListenerAddress[]): boolean {
   const candidates = listeners.filter((listener) => listener.port === port);
   if (candidates.length === 0) return false;
-  const plain = embeddedIpv4(ip) ?? ip;
+  const plain = reached(embeddedIpv4(ip) ?? ip);
   const text = formatIp(plain);
   return candidates.some(({ address }) => {
     const listening = parseIp(address);
     if (listening === undefined || classifyIp(listening) !== "unspecified") return address === text;
     return classifyIp(plain) === "loopback" || machineAddresses().has(text);
   });
+}
+
+/** Where the kernel connects to: an unspecified address is this machine's loopback. */
+function reached(ip: IpBytes): IpBytes {
+  if (classifyIp(ip) !== "unspecified") return ip;
+  return ip.length === 4 ? LOOPBACK_4 : LOOPBACK_6;
 }
 
 function machineAddresses(): Set<string> {

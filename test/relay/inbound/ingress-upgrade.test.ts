@@ -132,9 +132,7 @@ describe("a WebSocket through the ingress", () => {
       socket.once("data", () => socket.write(answer));
     });
     const client = await sendUpgrade(port, `http://127.0.0.1:${target}/`);
-    expect(String(await client.rest())).toMatch(
-      /^HTTP\/1.1 502 .*X-Causeway-Relay-Error: upstream_invalid/s,
-    );
+    expect(String(await client.rest())).toMatch(/^HTTP\/1.1 502 .*X-Causeway-Relay-Error: upstream_invalid/s);
   });
 
   it("gets an answer whose reason could not be sent again without it", async () => {
