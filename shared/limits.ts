@@ -109,6 +109,8 @@ export const RELAY_LIMITS = {
   DNS_TTL_MAX_MS: 300_000,
   /** Lifetime of "no such name". */
   DNS_NEGATIVE_TTL_MS: 10_000,
+  /** Addresses of one name that are kept: all that rules and policy may have to pass over before those that are dialled. */
+  DNS_ADDRESSES_MAX: 64,
   /** Names in the DNS cache: about 5 MB. */
   DNS_CACHE_ENTRIES: 10_000,
   /** The hosts file is read again when older than this. */

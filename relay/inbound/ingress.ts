@@ -159,7 +159,10 @@ export class IngressInbound implements Inbound {
         breakOff(req.socket);
         return;
       }
-      const { status, headers, body } = ingressRefusal(codeOf(error));
+      const code = codeOf(error);
+      // Strangers must not hold the relay's connections.
+      if (code === "signature_refused") res.shouldKeepAlive = false;
+      const { status, headers, body } = ingressRefusal(code);
       res.writeHead(status, headers).end(body);
     }
     dropBody(req);

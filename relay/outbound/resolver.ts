@@ -113,7 +113,7 @@ export class NameResolver {
     const addresses = alternate(
       answers.map(({ address }) => address),
       config.family,
-    );
+    ).slice(0, RELAY_LIMITS.DNS_ADDRESSES_MAX);
     const known = { addresses, expiresAt: now() + keepMs };
     this.#remember(key, known);
     return known;

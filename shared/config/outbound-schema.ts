@@ -118,8 +118,11 @@ function portRange() {
 
 function dnsServer() {
   const legal = 'an address, with or without a port, as in "9.9.9.9", "127.0.0.1:5353" or "[2620:fe::fe]:53"';
-  const isServer = (value: string): boolean =>
-    parseIp(value) !== undefined || parseIp(parseHostPorts(value)?.host ?? "") !== undefined;
+  const isServer = (value: string): boolean => {
+    if (parseIp(value) !== undefined) return true;
+    const ports = parseHostPorts(value);
+    return ports !== undefined && ports.first === ports.last && parseIp(ports.host) !== undefined;
+  };
   return v.pipe(v.string(legal), v.check(isServer, legal), v.metadata({ legal }));
 }
 

@@ -67,6 +67,13 @@ describe("a signature that does not hold", () => {
     expect(await event("signature_refused")).toMatchObject({ why: "forged", client: "127.0.0.1" });
   });
 
+  it("ends its connection, so that strangers hold none", async () => {
+    const { port } = await startIngress();
+    const stranger = await RawClient.open(port);
+    stranger.send("GET / HTTP/1.1\r\nHost: relay\r\n\r\n");
+    expect(String(await stranger.rest())).toMatch(/^HTTP\/1.1 403 .*connection: close\r\n/is);
+  });
+
   it("works once and not a second time, on whichever connection", async () => {
     const { port } = await startIngress();
     const { origin, asked } = await startSilentOrigin();

@@ -98,6 +98,20 @@ describe("a message through the ingress", () => {
     expect(await event("connection_closed")).toMatchObject({ down: 4, reason: "failed" });
   });
 
+  it("is asked for once more where the origin resets a connection instead of answering", async () => {
+    const { port } = await startIngress();
+    let connections = 0;
+    const origin = await startTarget((socket) => {
+      const isFirst = ++connections === 1;
+      socket.once("data", () => {
+        if (isFirst) socket.resetAndDestroy();
+        else socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      });
+    });
+    expect(await ask(port, `http://127.0.0.1:${origin}/`)).toMatchObject({ status: 200, body: "ok" });
+    expect(connections).toBe(2);
+  });
+
   it("is whole where the origin ends it, although it named no length", async () => {
     const { port, event } = await startIngress();
     const origin = await startTarget((socket) => {

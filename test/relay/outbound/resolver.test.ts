@@ -92,6 +92,12 @@ describe("NameResolver", () => {
     await resolved;
   });
 
+  it("keeps no more addresses of a name than could ever be of use", async () => {
+    const many = Array.from({ length: 250 }, (_, index) => ({ address: `192.0.2.${index}`, ttl: 60 }));
+    const { resolver } = resolverFor({ 4: many });
+    expect(await resolver.resolve("a.example")).toHaveLength(RELAY_LIMITS.DNS_ADDRESSES_MAX);
+  });
+
   it("uses one family when the other fails", async () => {
     const { resolver } = resolverFor({ 4: "ESERVFAIL", 6: [{ address: "2001:db8::1", ttl: 60 }] });
     expect(await resolver.resolve("a.example")).toEqual(["2001:db8::1"]);

@@ -149,7 +149,9 @@ describe("rules", () => {
 describe("[relay.dns]", () => {
   it("takes name servers with and without ports", () => {
     expect(paths({ dns: { servers: ["9.9.9.9", "127.0.0.1:5353", "::1", "[::1]:53"] } })).toEqual([]);
-    expect(paths({ dns: { servers: ["dns.example", "9.9.9.9:0", "[::1]"] } })).toHaveLength(3);
+    expect(paths({ dns: { servers: ["dns.example", "9.9.9.9:0", "[::1]", "9.9.9.9:53-60"] } })).toHaveLength(
+      4,
+    );
   });
 
   it("keeps answers for no shorter than it keeps them at most", () => {
