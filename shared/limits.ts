@@ -426,6 +426,12 @@ export const BODY_LIMITS = {
   READ_BYTES_MAX: 256 * 1024,
 } as const;
 
+/** Bounds of what addresses are compared with. */
+export const NET_LIMITS = {
+  /** Client addresses whose bytes are kept, so that they are read once for all rules: about 100 KB. */
+  RECENT_ADDRESSES_MAX: 1_024,
+} as const;
+
 /** Bounds of what decides who is let in to a host. */
 export const ACCESS_LIMITS = {
   /** Hosts whose places, windows and terms an isolate keeps: every host of a configuration, and as many of former ones. */

@@ -48,7 +48,10 @@ export function errorResponse(error: CausewayError, x: ErrorContext): Response {
 }
 
 /** What was thrown, with the fields that the client's reply is to have in any case; its own ones stand. */
-export function withFields(thrown: unknown, fields: Headers): unknown {
+export function withFields(
+  thrown: unknown,
+  fields: readonly (readonly [name: string, value: string])[],
+): unknown {
   if (!(thrown instanceof CausewayError)) return thrown;
   const { code, message, cause } = thrown;
   return new CausewayError(code, message, {

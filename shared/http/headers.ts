@@ -12,8 +12,6 @@ const CONSUMED_BY_WORKERD = [
 ] as const;
 /** Those that it would forward. */
 const PROXY_FIELDS = ["proxy-connection", "proxy-authorization"] as const;
-/** The same in replies: a challenge of another proxy is not for the client. */
-const PROXY_REPLY_FIELDS = ["proxy-connection", "proxy-authenticate"] as const;
 
 /** Fields by which clients change what frameworks take a request for. */
 export const METHOD_OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"] as const;
@@ -31,15 +29,6 @@ export function listedFields(value: string | null): readonly string[] {
     .split(",")
     .map((token) => token.trim())
     .filter((name) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name));
-}
-
-/**
- * Removes, in place, what a reply's Connection lists and the fields of one connection that workerd would forward. What it
- * consumes may stay where it is: each further name costs on the hot path.
- */
-export function stripHopByHop(headers: Headers): void {
-  for (const name of listedFields(headers.get("connection"))) headers.delete(name);
-  for (const name of PROXY_REPLY_FIELDS) headers.delete(name);
 }
 
 /**

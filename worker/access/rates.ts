@@ -87,8 +87,7 @@ function settle({ name }: Policy, verdict: RateVerdict, policies: string, left: 
 }
 
 function tell(call: Call, policies: string, left: readonly string[]): undefined {
-  call.replyFields ??= new Headers();
-  call.replyFields.set("RateLimit-Policy", policies);
-  call.replyFields.set("RateLimit", left.join(", "));
+  call.replyFields ??= [];
+  call.replyFields.push(["ratelimit-policy", policies], ["ratelimit", left.join(", ")]);
   return undefined;
 }

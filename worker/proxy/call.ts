@@ -33,6 +33,8 @@ export interface HostPlan {
   /** What the configuration does to header fields beyond what every host does; usually nothing. */
   readonly requestSteps: readonly HeadStep[];
   readonly replySteps: readonly HeadStep[];
+  /** It answers for cross-origin access itself: what upstreams say about that goes. */
+  readonly ownsCors: boolean;
   readonly upstreams: readonly Upstream[];
   /** Chooses among the upstreams. */
   readonly pool: UpstreamPool;
@@ -136,8 +138,11 @@ export interface Call {
   /** Its entry in the access log; undefined where the host has none. */
   log: CallLog | undefined;
   /** Header fields for the client's reply, whatever it will be; undefined: none. */
-  replyFields: Headers | undefined;
+  replyFields: ReplyField[] | undefined;
 }
+
+/** A field that stands in place of the upstream's; set-cookie and vary come on top of it. Names are in lower case. */
+export type ReplyField = readonly [name: string, value: string];
 
 /** A request's context that is alive: what is started in it goes on. */
 export type LiveContext = Pick<Exchange, "ctx" | "env">;

@@ -33,6 +33,7 @@ export function planOf(config: HostConfig, epoch: number): HostPlan {
     guardedFields: guardedFieldsOf(config),
     requestSteps: requestStepsOf(config),
     replySteps: replyStepsOf(config),
+    ownsCors: config.cors !== undefined,
     upstreams: pool.upstreams,
     pool,
     relay: config.via === "direct" ? undefined : config.via.slice("relay:".length),

@@ -161,6 +161,6 @@ function keepWith({ call, plan, x }: Visit, upstream: Upstream): void {
   const { affinity } = plan.pool;
   if (!affinity || affinity.indexOf(x.request) === upstream.index) return;
   const scheme = call.arrival?.scheme ?? x.url.protocol.slice(0, -1);
-  call.replyFields ??= new Headers();
-  call.replyFields.append("set-cookie", affinity.cookieFor(upstream.index, scheme === "https"));
+  call.replyFields ??= [];
+  call.replyFields.push(["set-cookie", affinity.cookieFor(upstream.index, scheme === "https")]);
 }

@@ -1,29 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { contentLength, foldedName, isOddName, stripHopByHop } from "../../../shared/http/headers.ts";
+import { contentLength, foldedName, isOddName } from "../../../shared/http/headers.ts";
 import { isReplayable } from "../../../shared/http/replayable.ts";
 import { utf8Length } from "../../../shared/http/utf8-length.ts";
-
-describe("stripHopByHop", () => {
-  it("removes what Connection lists, whatever the case, and what only proxies use", () => {
-    const headers = new Headers({
-      Connection: "keep-alive, X-Private , x-OTHER, bad name,,\u00e9",
-      "X-Private": "1",
-      "x-other": "2",
-      "Keep-Alive": "timeout=5",
-      "Proxy-Authenticate": "Basic",
-      "Proxy-Connection": "keep-alive",
-      Authorization: "Bearer x",
-    });
-    stripHopByHop(headers);
-    expect([...headers.keys()]).toEqual(["authorization", "connection"]);
-  });
-
-  it("leaves a Connection that names no field, which the runtime consumes", () => {
-    const headers = new Headers({ Connection: "Keep-Alive", "Keep-Alive": "timeout=5" });
-    stripHopByHop(headers);
-    expect([...headers.keys()]).toEqual(["connection", "keep-alive"]);
-  });
-});
 
 describe("foldedName", () => {
   it("is what a gateway makes of a name", () => {

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { corsGate } from "../../../worker/proxy/cors.ts";
 import { replyHead } from "../../../worker/proxy/reply-head.ts";
 import { type Asked, callFor } from "./header-call.ts";
 
 function replied(asked: Asked, fields: HeadersInit): Headers {
   const { call, upstream } = callFor(asked);
+  void corsGate(call.plan.config)?.(call);
   const headers = new Headers(fields);
   replyHead(call, upstream, headers);
   return headers;
@@ -13,8 +15,9 @@ function replied(asked: Asked, fields: HeadersInit): Headers {
 describe("replyHead", () => {
   it("drops what is one connection's", () => {
     const fields = {
-      Connection: "X-Private",
+      Connection: "keep-alive, X-Private , x-OTHER, bad name,,\u00e9",
       "X-Private": "1",
+      "x-other": "2",
       "Proxy-Connection": "keep-alive",
       "Proxy-Authenticate": "Basic",
       "X-Public": "1",
