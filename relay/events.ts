@@ -62,7 +62,18 @@ export type RelayEvent =
   | (Peer & { readonly type: "connections_full" })
   | (Peer & { readonly type: "source_refused"; readonly why: string })
   | (Peer & { readonly type: "signature_refused"; readonly why: SignatureFault | "replayed" })
-  | { readonly type: "drain_expired"; readonly connections: number };
+  | { readonly type: "drain_expired"; readonly connections: number }
+  | {
+      readonly type: "thread_ended";
+      /** 1 and up. */
+      readonly thread: number;
+      readonly why: string;
+      /** Connections that ended with it. */
+      readonly connections: number;
+      /** Until it is started again. */
+      readonly retryMs: number;
+    }
+  | { readonly type: "thread_restarted"; readonly thread: number };
 
 export type EmitEvent = (event: RelayEvent) => void;
 
@@ -85,7 +96,15 @@ const LEVELS: Readonly<Record<RelayEvent["type"], Level>> = {
   source_refused: "info",
   signature_refused: "warn",
   drain_expired: "warn",
+  thread_ended: "warn",
+  thread_restarted: "info",
 };
+
+/** Types of events that a log does not take at its level. */
+export function unloggedEvents(log: Pick<Logger, "isLevelEnabled">): RelayEvent["type"][] {
+  const types = Object.keys(LEVELS) as RelayEvent["type"][];
+  return types.filter((type) => !log.isLevelEnabled(LEVELS[type]));
+}
 
 /** The sink that logs events as JSON: `event` names the type, keys are in snake_case. */
 export function logEvents(log: Pick<Logger, Level>): EmitEvent {

@@ -7,7 +7,7 @@ import type { InboundReport } from "../shared/control/orders.ts";
 import { CausewayError } from "../shared/errors.ts";
 import { ORDER_LIMITS } from "../shared/limits.ts";
 import { formatAuthority } from "../shared/net/address.ts";
-import type { Connections } from "./inbound/connections.ts";
+import type { Crowd } from "./inbound/connections.ts";
 import type { Inbound, InboundDeps } from "./inbound/inbound.ts";
 import { PortTakenError } from "./serve/listen.ts";
 
@@ -25,11 +25,12 @@ export interface InboundWish {
 export interface BuiltInbound {
   readonly listeners: readonly Inbound[];
   readonly deps: InboundDeps;
+  /** Those of its listeners. */
+  readonly connections: Crowd;
 }
 
 export interface InboundSetOptions {
-  readonly connections: Connections;
-  build(wish: InboundWish, connections: Connections): BuiltInbound;
+  build(wish: InboundWish): BuiltInbound;
   /** Told after each change of what listens. */
   onChange(): void;
 }
@@ -38,7 +39,7 @@ export interface InboundSetOptions {
 export interface Entry {
   readonly wish: InboundWish;
   readonly built: BuiltInbound;
-  readonly connections: Connections;
+  readonly connections: Crowd;
   state: InboundReport["state"];
   problem: string | undefined;
 }
@@ -164,14 +165,8 @@ export class InboundSet {
   }
 
   #entry(wish: InboundWish): Entry {
-    const connections = this.#options.connections.part();
-    return {
-      wish,
-      built: this.#options.build(wish, connections),
-      connections,
-      state: "stopped",
-      problem: undefined,
-    };
+    const built = this.#options.build(wish);
+    return { wish, built, connections: built.connections, state: "stopped", problem: undefined };
   }
 
   /** @throws PortTakenError and what else keeps a listener from starting; none of the entry's listens then */

@@ -4,22 +4,20 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { InboundConfig, RelayConfig } from "../shared/config/schema.ts";
+import type { RelayConfig } from "../shared/config/schema.ts";
 import type { Answer, Order } from "../shared/control/orders.ts";
-import { Ledger } from "../shared/flow/ledger.ts";
-import { RELAY_LIMITS } from "../shared/limits.ts";
-import { isLoopbackAuthority } from "../shared/net/loopback.ts";
+import type { Ledger } from "../shared/flow/ledger.ts";
 import { RelayControl } from "./control/control.ts";
-import { type EmitEvent, logEvents } from "./events.ts";
-import { Connections } from "./inbound/connections.ts";
-import type { InboundDeps } from "./inbound/inbound.ts";
-import { createInbounds } from "./inbound/registry.ts";
-import { type BuiltInbound, InboundSet, type InboundWish, type ReloadReport } from "./inbound-set.ts";
+import { type EmitEvent, logEvents, unloggedEvents } from "./events.ts";
+import { type Floor, MainThread } from "./floor.ts";
+import { depsFor, type InboundWorld, type OwnListener } from "./inbound-deps.ts";
+import { InboundSet, type InboundWish, type ReloadReport } from "./inbound-set.ts";
 import { Limits } from "./limits/limits.ts";
 import { LiveRoutes } from "./outbound/live-routes.ts";
-import type { Outbound, Refusal } from "./outbound/outbound.ts";
-import { type ListenerAddress, ownListenerRefusal, refusalFor } from "./outbound/policy.ts";
+import type { Outbound } from "./outbound/outbound.ts";
+import { type ListenerAddress, ownListenerRefusal } from "./outbound/policy.ts";
 import { Router } from "./outbound/router.ts";
+import { Crew, type CrewOptions, crewMemory } from "./threads/crew.ts";
 import { Users } from "./users.ts";
 
 export interface RelayDeps {
@@ -35,6 +33,8 @@ export interface RelayParts {
   readonly handshakeTimeoutMs?: number;
   readonly bindTimeoutMs?: number;
   readonly connectionsMax?: number;
+  /** Told of each thread that starts. */
+  readonly onThread?: CrewOptions["parts"]["onThread"];
 }
 
 interface InboundAddress {
@@ -77,9 +77,9 @@ export function createRelay(config: RelayConfig, deps: RelayDeps, parts: RelayPa
 
 class RelayProcess implements Relay {
   readonly ledger: Ledger;
-  readonly #parts: RelayParts;
   readonly #emit: EmitEvent;
-  readonly #connections: Connections;
+  readonly #floor: Floor;
+  readonly #world: InboundWorld;
   readonly #users: Users;
   readonly #limits: Limits;
   readonly #routes: LiveRoutes;
@@ -92,66 +92,52 @@ class RelayProcess implements Relay {
 
   constructor(config: RelayConfig, { log, version = "" }: RelayDeps, parts: RelayParts) {
     this.#config = config;
-    this.#parts = parts;
     this.#emit = parts.emit ?? logEvents(log);
-    this.ledger = new Ledger({ source: randomUUID(), origin: "relay", name: config.name });
-    this.#connections = new Connections(parts.connectionsMax ?? config.max_connections);
+    const source = randomUUID();
+    const shared = config.workers > 1 ? crewMemory(config.workers) : undefined;
     this.#users = new Users(config.users);
-    this.#limits = new Limits(config, { emit: this.#emit });
+    this.#limits = new Limits(config, { emit: this.#emit, purse: shared?.rows.purse });
     this.#routes = new LiveRoutes(this.#routerOf(config));
+    const own = () => this.#own();
+    const unwanted = parts.emit === undefined ? unloggedEvents(log) : [];
+    const common = { limits: this.#limits, users: this.#users, emit: this.#emit, parts, own };
+    const identity = { source, origin: "relay", name: config.name } as const;
+    this.#floor = shared
+      ? new Crew({ config, source, unwanted, ...common }, shared)
+      : new MainThread(config, identity, parts.connectionsMax);
+    this.ledger = this.#floor.ledger;
+    this.#world = {
+      ...common,
+      ledger: this.ledger,
+      routes: this.#routes,
+      config: () => this.#config,
+    };
     this.#inbounds = new InboundSet(wishesOf(config), {
-      connections: this.#connections,
-      build: (wish, connections) => this.#build(wish, connections),
-      onChange: () => {
-        for (const listener of this.#listeners) listener();
-      },
+      build: (wish) => this.#floor.build(wish, depsFor(wish.config, this.#world)),
+      onChange: () => this.#changed(),
     });
     this.#control = new RelayControl({
       name: config.name,
       version,
       inbounds: this.#inbounds,
-      connections: this.#connections,
+      connections: this.#floor.connections,
       ledger: this.ledger,
       config: () => this.#config,
     });
+  }
+
+  #changed(): void {
+    this.#floor.tellOwn();
+    for (const listener of this.#listeners) listener();
   }
 
   #routerOf(config: RelayConfig): Router {
     return new Router(config, { serverRefusal: ownListenerRefusal(() => this.#own()) });
   }
 
-  #own(): readonly ListenerAddress[] {
-    return [...this.#inbounds.listening, ...this.#reserved];
-  }
-
-  #build({ config: inbound, setting }: InboundWish, connections: Connections): BuiltInbound {
-    const { name, idle_timeout: idleTimeoutMs, handshake_timeout } = this.#config;
-    const parts = this.#parts;
-    const deps: InboundDeps = {
-      users: this.#users,
-      limits: this.#limits,
-      ledger: this.ledger,
-      emit: this.#emit,
-      idleTimeoutMs,
-      handshakeTimeoutMs: parts.handshakeTimeoutMs ?? handshake_timeout,
-      bindTimeoutMs: parts.bindTimeoutMs ?? RELAY_LIMITS.BIND_TIMEOUT_MS,
-      service: `${name}/${inbound.name ?? inbound.kind}`,
-      auth: "auth" in inbound ? inbound.auth : "none",
-      outbound: parts.outbound ?? this.#routes.forInbound([inbound.name ?? inbound.kind, inbound.kind]),
-      refusal: this.#refusalFor(inbound),
-    };
-    return { deps, listeners: createInbounds(inbound, { deps, connections, setting }) };
-  }
-
-  /**
-   * Clients of a proxy reach what its policy lets them reach. A forward's target is trusted, unless it is a forward of the same
-   * kind: a ring of them would dial itself until every descriptor is used up.
-   */
-  #refusalFor({ kind, listen }: InboundConfig): Refusal {
-    if (kind === "tcp" || kind === "udp") {
-      return ownListenerRefusal(() => this.#inbounds.listening.filter((inbound) => inbound.kind === kind));
-    }
-    return refusalFor(isLoopbackAuthority(listen), () => this.#own());
+  #own(): readonly OwnListener[] {
+    const listening = this.#inbounds.listening.map(({ kind, address, port }) => ({ kind, address, port }));
+    return [...listening, ...this.#reserved];
   }
 
   get inbounds(): readonly InboundAddress[] {
@@ -176,14 +162,15 @@ class RelayProcess implements Relay {
     // The name stands in stats, in the link and in the ledger: it is the same for the life of the process.
     this.#config = { ...config, name: this.#config.name };
     await this.#limits.reload(config);
-    this.#connections.resize(this.#parts.connectionsMax ?? config.max_connections);
     this.#users.replace(config.users);
     this.#routes.replace(this.#routerOf(config));
+    await this.#floor.reload(this.#config);
     return this.#inbounds.reload(wishesOf(this.#config));
   }
 
   reserve(listener: ListenerAddress): void {
-    this.#reserved.push(listener);
+    this.#reserved.push({ address: listener.address, port: listener.port });
+    this.#floor.tellOwn();
   }
 
   onChange(listener: () => void): void {
@@ -193,6 +180,7 @@ class RelayProcess implements Relay {
   async start(): Promise<void> {
     try {
       await this.#limits.open();
+      await this.#floor.start();
       await this.#inbounds.startAll();
     } catch (error) {
       await this.stop();
@@ -207,18 +195,20 @@ class RelayProcess implements Relay {
 
   async #drain(): Promise<void> {
     this.#inbounds.stopAccepting();
+    const { connections } = this.#floor;
     const deadline = new AbortController();
     const late = delay(this.#config.drain_timeout, undefined, { signal: deadline.signal }).catch(
       () => undefined,
     );
-    await Promise.race([this.#connections.empty(), late]);
+    await Promise.race([connections.empty(), late]);
     deadline.abort();
-    if (this.#connections.size > 0) {
-      this.#emit({ type: "drain_expired", connections: this.#connections.size });
-      this.#connections.abort();
-      await this.#connections.empty();
+    if (connections.size > 0) {
+      this.#emit({ type: "drain_expired", connections: connections.size });
+      connections.abort();
+      await connections.empty();
     }
     await this.#inbounds.close();
+    await this.#floor.stop();
     this.#limits.close();
   }
 }

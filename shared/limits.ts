@@ -38,6 +38,16 @@ export const STATS_LIMITS = {
   SERVICES_KEPT_MAX: 21_000,
   /** Error codes told apart per service: more than there are; a relay's report could name others. */
   REFUSAL_CODES_MAX: 100,
+  /** Viewers of one channel in one batch: more than an isolate answers in a second; they come in a later one. */
+  VIEWERS_REPORTED_MAX: 5_000,
+  /** Viewers of all channels in one batch, while it waits for the stats object, too. */
+  VIEWERS_HELD_MAX: 20_000,
+  /** Viewers kept over all channels, some 60 bytes each; those beyond are not counted. */
+  VIEWERS_KEPT_MAX: 200_000,
+  /** Who was sent nothing for this long no longer watches: live players ask at least every 10 s, others buffer ahead. */
+  VIEWER_SHOWN_MS: 30_000,
+  /** A channel's recent latencies are those of one to two such spans. */
+  RECENT_LATENCY_MS: 60_000,
   /** Services of one source whose sums wait in the source's row; more are folded into the totals at once. */
   SERVICES_UNFOLDED_MAX: 64,
   /** Two messages of connection events are at least this far apart: many sources then cost few broadcasts. */
@@ -234,8 +244,39 @@ export const RELAY_QUOTA_LIMITS = {
 export const ACCOUNT_LIMITS = {
   /** Client addresses without connections whose rate and quota are kept at hand, and whose arrivals are counted. */
   CLIENTS_MAX: 20_000,
+  /** Addresses that are looked at for one to forget, whenever another comes. */
+  LOOKS_PER_CLIENT: 16,
   /** Expiry dates are looked at again after this at most: timers cannot wait for months. */
   EXPIRY_CHECK_MS: 3_600_000,
+} as const;
+
+/** Bounds of a relay whose connections are served by several threads (relay/threads). */
+export const THREAD_LIMITS = {
+  /** Threads of one relay: more than the cores of any machine that one would run on. */
+  WORKERS_MAX: 64,
+  /** Inbounds whose connections are counted at a time: those of a configuration, started ones, and some that drain. */
+  ENTRIES_MAX: 1_024,
+  /** Users and client networks that have connections, or had some lately, each of which shares limits between threads. */
+  ACCOUNTS_MAX: 150_000,
+  /** A thread that asks the main one waits this long at most, and then refuses: longer than a lease may take to write. */
+  CALL_TIMEOUT_MS: 2_000,
+  /** Arrivals that meet at the last free place try again so often: of two, one gets it. */
+  PLACE_TRIES: 8,
+  /** What a thread tells waits this long for more of it: a message each would cost a quarter of a short connection. */
+  PARCEL_DELAY_MS: 10,
+  /** What is told at once at most. */
+  PARCEL_NOTES_MAX: 1_000,
+  /** Flows whose bytes lie in one piece of shared memory: 64 KB. */
+  FLOWS_PER_PAGE: 4_096,
+  /** From starting a thread to its first word: on a busy machine it loads its modules in about a second. */
+  START_TIMEOUT_MS: 60_000,
+  /** A thread that does not say goodbye within this is ended without. */
+  EXIT_TIMEOUT_MS: 5_000,
+  /** First and longest pause before a thread that broke down is started again; it doubles with each failure in a row. */
+  RESTART_MIN_MS: 200,
+  RESTART_MAX_MS: 30_000,
+  /** A thread that ran this long has not broken down in a row. */
+  STEADY_MS: 60_000,
 } as const;
 
 /** Bounds of the ingress: requests that the edge signs and a relay carries (shared/ingress). */
@@ -692,8 +733,258 @@ export const ACCESS_LOG_LIMITS = {
   HEADER_CHARS_MAX: 500,
 } as const;
 
+/** Bounds of lists: providers' channel lists, programme guides, and what is made of them (shared/lists, worker/lists). */
+export const LIST_LIMITS = {
+  /** Imported lists of one configuration: each costs an isolate 160 KB at most. */
+  IMPORTS_MAX: 20,
+  /** Guides besides those of imported lists. */
+  GUIDES_MAX: 20,
+  /** Channels of all lists that one guide is chosen for: what fits an isolate beside the guide. */
+  GUIDE_CHANNELS_MAX: 60_000,
+  /** Channels taken from one list; the largest providers carry about as many live ones. */
+  CHANNELS_MAX: 20_000,
+  /** A provider's list as it comes out of its compression: 200,000 entries with long addresses. */
+  LIST_BYTES_MAX: 64 * 1024 * 1024,
+  /** One line of a list: a URL with header fields, or options as JSON; longer ones are dropped with their entry. */
+  LINE_CHARS_MAX: 16 * 1024,
+  /** Attributes of one entry, and option lines: players know about twenty of each. */
+  ATTRIBUTES_MAX: 50,
+  OPTION_LINES_MAX: 50,
+  /** Text of an entry that is kept: what the configuration allows for a channel of its own. */
+  TEXT_CHARS_MAX: 200,
+  /** Globs of one filter and renames of one import: each is tried on every entry. */
+  PATTERNS_MAX: 200,
+  /** Steps of one glob on one text: both are short, so only a hostile pair comes near. */
+  GLOB_STEPS_MAX: 20_000,
+  /** A guide as it comes out of its compression; the largest public ones have about half of this. */
+  GUIDE_BYTES_MAX: 256 * 1024 * 1024,
+  /** What a guide or a list has at most on the wire. */
+  DOWNLOAD_BYTES_MAX: 96 * 1024 * 1024,
+  /** One programme of a guide with all its texts; a longer one is dropped. */
+  PROGRAMME_CHARS_MAX: 64 * 1024,
+  /** Depth of a programme's elements: the format needs three. */
+  XML_DEPTH_MAX: 12,
+  /** Programmes taken from one guide: two weeks of 10,000 channels. */
+  PROGRAMMES_MAX: 2_000_000,
+  /** Channels of our list that one channel of a guide may serve: variants of one station share an id. */
+  ALIASES_MAX: 64,
+  /** Compressed bytes kept of one guide, and of all together: they are rows of one object and one cache entry. */
+  GUIDE_STORED_BYTES_MAX: 48 * 1024 * 1024,
+  /** Programmes that ended longer ago, or begin later, are left out: what catch-up and players show. */
+  PAST_MS: 7 * 86_400_000,
+  FUTURE_MS: 21 * 86_400_000,
+  /** Headers of a provider's reply; large lists are often made on request. */
+  HEADER_TIMEOUT_MS: 60_000,
+  /** A whole download with its reading: an alarm may take 15 minutes. */
+  REFRESH_TIMEOUT_MS: 300_000,
+  /** A body that stands still for this long is broken off. */
+  STALL_TIMEOUT_MS: 30_000,
+  REDIRECTS_MAX: 5,
+  /** First pause after a failure; it doubles up to the import's own interval. */
+  RETRY_MIN_MS: 60_000,
+  /** Two alarms are at least this far apart. */
+  ALARM_PAUSE_MS: 1_000,
+  /** Pause after an alarm that could not do its work: the directory was away, or a merge failed. */
+  ALARM_RETRY_MS: 5_000,
+  /** One alarm begins no further refresh after this: the platform ends it after 15 minutes. */
+  ROUND_MS: 480_000,
+  /** Records in one row: about 100 KB; one is read by parsing its row. */
+  RECORDS_PER_ROW: 128,
+  /** Entries of a list in one row: about 150 KB, held by an isolate while it writes a list out. */
+  SUMMARIES_PER_ROW: 500,
+  /** Bytes in one row of a guide: a row may hold 2 MB. */
+  PIECE_BYTES: 1024 * 1024,
+  /** A call to the object that holds the lists. */
+  CALL_DEADLINE_MS: 10_000,
+  /** What isolates of a data centre share of the lists never changes; it is dropped when unused. */
+  CACHE_TTL_S: 86_400,
+  /** How long players may use a list and the guide before they ask again whether it changed. */
+  GUIDE_FRESH_S: 300,
+  /** Filters of one kind in the query of a list, and their length: anybody may ask, and each is tried on every channel. */
+  QUERY_GLOBS_MAX: 5,
+  QUERY_GLOB_CHARS_MAX: 100,
+  /** Longest catch-up programme, and how far back one may be asked for. */
+  CATCHUP_DURATION_S_MAX: 86_400,
+} as const;
+
+/** Failover between the sources of a channel (shared/hls/failover.ts, worker/hls/object). */
+export const FAILOVER_LIMITS = {
+  /** Playlists of one channel whose numbers are kept: variants and renditions; the least recently used are forgotten. */
+  TRACKS_MAX: 100,
+  /** A source that has just failed is not tried again for this long, even if every other one fails, too. */
+  RETRY_MS: 1_000,
+  /** After this a failed source is taken before one that failed later: most outages of a machine are shorter. */
+  REST_MS: 30_000,
+  /** A source that fails within this time after a switch to it must be healthy for twice as long next time. */
+  STEADY_MS: 600_000,
+  /** Doublings of that time at most: 32 times as long. */
+  RELAPSES_MAX: 5,
+  /** Preferred sources are tried this often while another one is in use. */
+  TRIAL_MS: 10_000,
+  /** Target durations without a new segment after which a live playlist counts as stale. */
+  STALE_TARGETS: 3,
+  /** The same for a playlist that names no target duration: three of the usual 6 s. */
+  STALE_MS: 18_000,
+  /** A sealed redirect target: 2,048 characters of URL twice. */
+  PIN_CHARS_MAX: 6_000,
+  /** Names of what is not asked for right now, per isolate: some hundreds. */
+  RESTING_BYTES: 256 * 1024,
+  /** A variant's address that its source has given up is tried again after this. */
+  MOVED_MS: 60_000,
+  /** After this a request goes to no further source: players give up about then. */
+  REQUEST_MS: 15_000,
+  /** What an isolate knows of a channel's object is renewed after this, in the background. */
+  STATE_FRESH_MS: 3_000,
+  /** Older knowledge is not used without asking: another source may be in use since. */
+  STATE_USABLE_MS: 15_000,
+  /** The object answers within milliseconds; a request must not hang on one that does not. */
+  CALL_DEADLINE_MS: 2_000,
+  /** Channels with several sources that an isolate knows; the least recently used are forgotten first. */
+  CHANNELS_MAX: 1_000,
+  /** What viewers have seen is stored this often; it comes anew with every report. */
+  SAVE_MS: 30_000,
+  /** An object that nobody has asked for so long forgets everything and costs nothing any more. */
+  LAPSE_MS: 24 * 3_600_000,
+  /** Playlists of channels with several sources kept per isolate for when all of them fail. */
+  TRACK_MEMORY_BYTES: 8 * 1024 * 1024,
+} as const;
+
+/** Cookies that origins of channels set (shared/http/cookie-jar.ts). */
+export const COOKIE_LIMITS = {
+  /** Cookies of one source: RFC 6265 asks browsers for 50 per domain. */
+  COOKIES_MAX: 50,
+  /** One Set-Cookie field: RFC 6265 asks browsers for 4,096. */
+  SET_COOKIE_CHARS_MAX: 4_096,
+  /** The Cookie field of one request: most servers take heads of 8 KiB and more. */
+  FIELD_CHARS_MAX: 6_144,
+  /** A cookie without an expiry, or with a later one, is kept this long: sessions of providers last hours. */
+  LIFE_MAX_MS: 24 * 3_600_000,
+  /** Changed cookies are left for other isolates this often at most. */
+  SHARE_MS: 10_000,
+  /** Sources with cookies per isolate; the oldest are forgotten first. */
+  JARS_MAX: 500,
+} as const;
+
+/** Bounds of who watches: tokens of addresses, sessions, limits on viewers (shared/viewers, worker/hls/access). */
+export const VIEWER_LIMITS = {
+  /** A token with every claim at its longest. */
+  TOKEN_CHARS_MAX: 1_024,
+  /** Genuine tokens that an isolate remembers, each about 500 bytes. */
+  TOKENS_MAX: 10_000,
+  /** A session that has asked for nothing for this long holds no place: three target durations of the usual 10 s. */
+  ACTIVE_MS: 30_000,
+  /** A session may go on past its token's expiry after a pause of this long: players fill their buffers, people pause. */
+  RESUME_MS: 300_000,
+  /** An isolate tells an object this often at most who watches. */
+  REPORT_MS: 5_000,
+  /** Sessions in one report; the others follow with the next one. */
+  REPORT_SESSIONS_MAX: 1_000,
+  /** A request waits for the object's answer no longer; a limit is then not held against it. */
+  ANSWER_DEADLINE_MS: 2_000,
+  /** After a failure the object is left alone for this long. */
+  RETRY_MS: 2_000,
+  /** Who was refused is refused for this long without asking the object again. */
+  REFUSED_MS: 2_000,
+  /** Retry-After of who was refused for want of a place: half the time after which an idle place is free. */
+  RETRY_AFTER_S: 15,
+  /** Sessions of one channel or subscriber, and the largest limit: 2 MB as stored. */
+  SESSIONS_MAX: 20_000,
+  /** Sessions that one isolate remembers, of all channels. */
+  SEATS_MAX: 50_000,
+  /** Channels and subscribers whose sessions an isolate reports. */
+  AUDIENCES_MAX: 2_000,
+  /** Sessions are written down this often at most: a deploy ends no viewing, and costs a row each time. */
+  SAVE_MS: 15_000,
+  /** Characters of one stored row: the platform takes 2 MB. */
+  ROW_CHARS: 1_000_000,
+  /** A reply that goes on for long looks this often whether its viewer may still watch. */
+  RECHECK_MS: 2_000,
+  /** Longest validity of an address made by hand. */
+  EXPIRES_MS_MAX: 366 * 86_400_000,
+  /** Addresses of a list that are signed at a time: each is a MAC, and a list may have 10,000. */
+  SIGNED_AT_ONCE: 200,
+} as const;
+
+/** Bounds of channels that are one transport stream (shared/ts, worker/ts). */
+export const TS_LIMITS = {
+  /** Sync bytes at the right distance that make a transport stream: by chance 1 of 10^12 positions has them. */
+  SYNC_PACKETS: 5,
+  /** Bytes without a packet after which a body is none: error pages are shorter or never sync, streams begin within one. */
+  GARBAGE_BYTES_MAX: 64 * 1024,
+  /** Longest section: 12 bits of length and the 3 bytes before them. */
+  SECTION_BYTES_MAX: 4_098,
+  /** Programs of one stream and streams of one program that are looked at: channels have one of a few. */
+  PROGRAMS_MAX: 16,
+  STREAMS_MAX: 64,
+  /** Packets of a unit that are looked through for the kind of its first picture: long enough for any headers before it. */
+  UNIT_PACKETS_SEEN: 16,
+  /** A block of the stream in memory: 256 packets, and what one write takes; a reader's 64 KiB buffer holds it. */
+  BLOCK_BYTES: 256 * 188,
+  /** The stream in memory, shared by all viewers of an object; who has fallen behind it is cut off: 16 s at 4 Mbit/s. */
+  WINDOW_BYTES_MAX: 8 * 1024 * 1024,
+  /** The same in time: a viewer that far behind will not catch up. */
+  WINDOW_MS_MAX: 30_000,
+  /** Viewers begin at the last keyframe if it is no further back: half the window, so that a new viewer is not cut off at once. */
+  BURST_BYTES_MAX: 4 * 1024 * 1024,
+  BURST_MS_MAX: 15_000,
+  /** While even the foremost viewer is that far behind, the origin is not read: one that sends a file is slowed down. */
+  AHEAD_BYTES_MAX: 6 * 1024 * 1024,
+  /** The same while nobody watches, for all of the linger. */
+  LINGER_BYTES_MAX: 32 * 1024 * 1024,
+  /** Without a keyframe for this long viewers begin at any unit: scrambled streams show none. */
+  KEYFRAME_WAIT_MS: 5_000,
+  /** A connection that has brought no picture, sound or table that viewers could begin with for this long is given up. */
+  BEGIN_TIMEOUT_MS: 12_000,
+  /** Packets of a unit held while it is not known to be a keyframe. */
+  HELD_BYTES_MAX: 512 * 1024,
+  /** Viewers are told of new bytes at a block, or this long after the first: each telling costs a write per viewer. */
+  PUBLISH_INTERVAL_MS: 100,
+  /** Viewers of one object; 100 at 4 Mbit/s are 50 MB/s, what one thread writes with room to spare. */
+  VIEWERS_PER_OBJECT: 100,
+  /** Further objects that the tree has below one object. */
+  FAN_OUT: 8,
+  /** Objects that may pull from one at once, beside its viewers: one that comes back may overlap with what it was before. */
+  CHILDREN_MAX: 16,
+  /** Objects of one channel: 12,800 viewers. */
+  SHARDS_MAX: 128,
+  /** Objects tried on each level of the tree before it counts as full, and on the last one. */
+  PICKS_PER_LEVEL: 2,
+  PICKS_ON_LAST_LEVEL: 6,
+  /** A level that was full is passed over this long: then viewers will have left it. */
+  FULL_REMEMBERED_MS: 5_000,
+  /** Channels whose full levels an isolate remembers; the oldest are forgotten first. */
+  CHANNELS_REMEMBERED_MAX: 1_000,
+  /** One look at everything that waits or idles in an object. */
+  TICK_MS: 500,
+  /** A first viewer waits this long for the stream, over all sources. */
+  START_TIMEOUT_MS: 20_000,
+  /** After all sources have failed, others get the same answer without a new round. */
+  FAILURE_REMEMBERED_MS: 1_000,
+  /** A write that a viewer has not taken for this long ends it. */
+  WRITE_TIMEOUT_MS: 15_000,
+  /** The pull goes on after the last viewer: one who changes channels back, or reconnects, need not wait. */
+  LINGER_MS: 10_000,
+  /** First and longest pause after all sources failed in a row. */
+  RETRY_MIN_MS: 500,
+  RETRY_MAX_MS: 8_000,
+  /** A pull that lasted this long has worked: the next failure begins with the shortest pause again. */
+  HEALTHY_MS: 10_000,
+  /** Viewers stay for this long without a stream; then their connections break. */
+  OUTAGE_MS_MAX: 60_000,
+  /** While nothing comes, packets of nothing are sent this often: players and proxies take silence for the end. */
+  FILL_AFTER_MS: 3_000,
+  /** A running pull looks for a changed configuration this often. */
+  CONFIG_CHECK_MS: 1_000,
+  /** An object's CPU time is bounded from request to request, so one that only streams asks itself this often. */
+  REFRESH_MS: 60_000,
+} as const;
+
 /** Bounds of channels (worker/hls). */
 export const HLS_LIMITS = {
+  /** Sources of one channel: providers give two or three addresses; each further one lengthens an outage of all. */
+  SOURCES_MAX: 16,
+  /** Header fields of a source or a channel, by configuration or from an imported list. */
+  SOURCE_HEADERS_MAX: 50,
   /** A playlist is held as text while it is rewritten; a day of 2 s segments with parts is about 10 MiB. */
   PLAYLIST_BYTES_MAX: 16 * 1024 * 1024,
   /** A segment: ten seconds at 400 Mbit/s. Larger bodies are no segments but downloads through a channel. */
@@ -731,6 +1022,10 @@ export const HLS_LIMITS = {
   REDIRECTS_MAX: 5,
   /** Longest sealed address part that is opened: a URL of 2,048 characters with its variables. */
   SEALED_CHARS_MAX: 8_192,
+  /** A list of interstitials or a steering manifest: a few kilobytes; it is rewritten whole for every request. */
+  DOCUMENT_BYTES_MAX: 1024 * 1024,
+  /** Pathway clones that one address may carry: a clone of a clone of a clone is unheard of. */
+  PATHWAYS_MAX: 8,
   /** Playlists whose redirects are remembered; the oldest are forgotten first. */
   PINS_MAX: 1_000,
   /** Rewritten texts kept per playlist: one for each depth, and where it needs absolute addresses host, of the path. */
@@ -752,4 +1047,45 @@ export const HLS_LIMITS = {
   SEGMENT_FRESH_MS: 60_000,
   /** Longest freshness of a segment, whatever the origin says. */
   SEGMENT_FRESH_MAX_MS: 24 * 3_600_000,
+  /** Directories of media playlists that an isolate remembers, for how long what lies there is needed; some 300 bytes each. */
+  DIRECTORIES_MAX: 2_000,
+  /** Directories that one playlist is noted for: more would be one for each segment. */
+  DIRECTORIES_PER_PLAYLIST: 4,
+  /** That an origin does not have something is believed this long: a player that runs ahead asks again about then. */
+  MISSING_MS: 1_000,
+  /** The same where playlists have parts: a hinted part may be there a moment later. */
+  MISSING_PART_MS: 100,
+  /** Resources that origins have just refused, in bytes with their keys: about a thousand. */
+  REFUSALS_BYTES: 1024 * 1024,
+  /** Target durations that a reply to a blocking reload stays fresh (RFC 8216bis appendix B.1): it cannot change any more. */
+  BLOCKING_FRESH_TARGETS: 6,
+  /** Target durations that an origin may hold a blocking reload: it gives up after three (RFC 8216bis section 6.2.5.2). */
+  BLOCKING_TARGETS: 4,
+  /** The longest wait for a blocking reload, whatever the target duration says. */
+  BLOCKING_TIMEOUT_MAX_MS: 60_000,
+  /** The same for a playlist whose target duration is not known yet: four of the usual 6 s. */
+  BLOCKING_TIMEOUT_MS: 24_000,
+  /** Those who wait for another's fetch wait this much longer than it may take until its headers. */
+  FOLLOW_SLACK_MS: 5_000,
+  /** Segments fetched ahead for one playlist, and how many of them at a time: six connections are all a request has. */
+  PREFETCH_MAX: 10,
+  PREFETCHES_AT_ONCE: 2,
+  /** What is re-read is worth a write to R2 if it stays fresh for this long: segments of live channels never do. */
+  BUCKET_WORTH_MS: 600_000,
+} as const;
+
+/** Bounds of world-wide fetch leases: channels with `shield = true` (worker/hls/shield.ts, worker/hls/object/leases.ts). */
+export const SHIELD_LIMITS = {
+  /** Bodies up to this travel by the object itself: playlists, keys and small parts, for which R2 would be slow and dear. */
+  PARCEL_BYTES_MAX: 128 * 1024,
+  /** Such bodies kept in one object. */
+  PARCELS_BYTES: 8 * 1024 * 1024,
+  /** Fetches under way of one channel; further ones are not coordinated. */
+  LEASES_MAX: 1_000,
+  /** Who waits for fetches of one channel; others fetch by themselves. */
+  WAITERS_MAX: 2_000,
+  /** Longest time that a lease is held: a blocking reload and the reading of its body. */
+  HOLD_MAX_MS: 120_000,
+  /** The object's answer, besides the time that it may wait for another's fetch. */
+  CALL_SLACK_MS: 2_000,
 } as const;

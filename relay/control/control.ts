@@ -14,7 +14,7 @@ import {
 import { CausewayError } from "../../shared/errors.ts";
 import type { Ledger } from "../../shared/flow/ledger.ts";
 import { ORDER_LIMITS } from "../../shared/limits.ts";
-import type { Connections } from "../inbound/connections.ts";
+import type { Crowd } from "../inbound/connections.ts";
 import { type Entry, type InboundSet, idOf } from "../inbound-set.ts";
 import { testUrl } from "./proxy-test.ts";
 import { wishFor } from "./start-order.ts";
@@ -23,7 +23,7 @@ export interface RelayControlOptions {
   readonly name: string;
   readonly version: string;
   readonly inbounds: InboundSet;
-  readonly connections: Connections;
+  readonly connections: Pick<Crowd, "size">;
   readonly ledger: Ledger;
   /** As it is now. */
   config(): Pick<RelayConfig, "remote_ports" | "users">;

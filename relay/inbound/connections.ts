@@ -18,24 +18,42 @@ export interface Place {
   onLeave(after: () => void): void;
 }
 
+/** Places as they are counted where several threads give them out. */
+export interface PlaceCount {
+  /** False when all threads together have given as many as `max` out. */
+  take(max: number): boolean;
+  giveBack(): void;
+}
+
+/** Connections as those see them who only wait for their end, or bring it about. */
+export interface Crowd {
+  readonly size: number;
+  /** Resolves once no connection is open. */
+  empty(): Promise<void>;
+  /** Ends all connections; each leaves by itself. */
+  abort(): void;
+}
+
 /** Why a place's signal aborts; one for all, because an error of its own for each connection costs a stack trace. */
 const OVER = new Error("The connection is over");
 
-export class Connections {
+export class Connections implements Crowd {
   #max: number;
   readonly #whole: Connections | undefined;
+  readonly #count: PlaceCount | undefined;
   readonly #open = new Set<AbortController>();
   readonly #waiting: (() => void)[] = [];
 
-  /** `whole`: these are a part of them, and count there, too. */
-  constructor(max: number, whole?: Connections) {
+  /** `whole`: these are a part of them, and count there, too. `count`: absent, they are this thread's alone. */
+  constructor(max: number, whole?: Connections, count?: PlaceCount) {
     this.#max = max;
     this.#whole = whole;
+    this.#count = count;
   }
 
   /** Those of one inbound: under the cap of all, ended apart. */
-  part(): Connections {
-    return new Connections(this.#max, this);
+  part(count?: PlaceCount): Connections {
+    return new Connections(this.#max, this, count);
   }
 
   get size(): number {
@@ -50,7 +68,8 @@ export class Connections {
   /** A place, or undefined at the cap. */
   enter(): Place | undefined {
     const whole = this.#whole ?? this;
-    if (whole.size >= whole.#max) return undefined;
+    if (!whole.#hasRoom()) return undefined;
+    if (whole !== this) this.#count?.take(Number.POSITIVE_INFINITY);
     const controller = new AbortController();
     const followers: (() => void)[] = [];
     this.#add(controller);
@@ -68,6 +87,11 @@ export class Connections {
     };
   }
 
+  /** Takes the place where places are counted together. */
+  #hasRoom(): boolean {
+    return this.#count?.take(this.#max) ?? this.size < this.#max;
+  }
+
   #add(controller: AbortController): void {
     this.#open.add(controller);
     if (this.#whole) this.#whole.#add(controller);
@@ -76,6 +100,7 @@ export class Connections {
   #remove(controller: AbortController): void {
     if (this.#whole) this.#whole.#remove(controller);
     this.#open.delete(controller);
+    this.#count?.giveBack();
     if (this.#open.size === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 

@@ -1,6 +1,7 @@
 // What an inbound is to the relay, and what it needs from it. Types only.
 
 import type { Ledger } from "../../shared/flow/ledger.ts";
+import type { ReplayVerdict } from "../../shared/ingress/replay.ts";
 import type { EmitEvent } from "../events.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Outbound, Refusal } from "../outbound/outbound.ts";
@@ -25,7 +26,18 @@ export interface ListenAt {
   readonly port: number;
   /** For errors: `relay.inbounds[0].listen`. */
   readonly setting: string;
+  /** Whether other threads listen there, too. */
+  readonly reusePort?: boolean | undefined;
 }
+
+/** Where an inbound counts what it carries. */
+export type FlowBook = Pick<Ledger, "open" | "close" | "refuse">;
+
+/** What has been signed with `secret` and accepted, at whatever listener and in whatever thread. */
+export type TakeSignature = (
+  secret: string,
+  signature: { readonly at: number; readonly nonce: string },
+) => ReplayVerdict | Promise<ReplayVerdict>;
 
 /** What an inbound needs of its relay. */
 export interface InboundDeps {
@@ -36,7 +48,9 @@ export interface InboundDeps {
   readonly limits: Limits;
   readonly outbound: Outbound;
   readonly refusal: Refusal;
-  readonly ledger: Ledger;
+  readonly ledger: FlowBook;
+  /** Absent: this thread remembers by itself. */
+  readonly takeSignature?: TakeSignature | undefined;
   readonly emit: EmitEvent;
   readonly idleTimeoutMs: number;
   readonly handshakeTimeoutMs: number;

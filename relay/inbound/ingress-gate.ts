@@ -3,12 +3,13 @@
 
 import type { IncomingMessage } from "node:http";
 import { CausewayError } from "../../shared/errors.ts";
-import { ReplayWindow } from "../../shared/ingress/replay.ts";
+import { type ReplayVerdict, ReplayWindow } from "../../shared/ingress/replay.ts";
 import { INGRESS_FIELDS, importIngressKey, verifyTarget } from "../../shared/ingress/signature.ts";
 import { type IngressTarget, parseIngressTarget } from "../../shared/ingress/target.ts";
 import { INGRESS_LIMITS } from "../../shared/limits.ts";
 import { canonicalIp } from "../../shared/net/address.ts";
 import type { RelayEvent } from "../events.ts";
+import type { TakeSignature } from "./inbound.ts";
 import type { SessionHost, Wish } from "./session.ts";
 
 /** A request that was let through. */
@@ -20,7 +21,8 @@ export interface IngressRequest {
 /** By secret, so that what one listener accepted works at no other one and at none that takes its place. */
 const windows = new Map<string, ReplayWindow>();
 
-function windowOf(secret: string): ReplayWindow {
+/** Begins to remember what is signed with `secret`, unless that is remembered already. */
+export function windowOf(secret: string): Pick<ReplayWindow, "take"> {
   const window = windows.get(secret) ?? new ReplayWindow({ startedAtMs: Date.now() });
   windows.delete(secret);
   windows.set(secret, window);
@@ -29,22 +31,35 @@ function windowOf(secret: string): ReplayWindow {
   return window;
 }
 
+/** Takes a signature that another thread has found to hold. */
+export function takeSignature(...[secret, { at, nonce }]: Parameters<TakeSignature>): ReplayVerdict {
+  const now = Date.now();
+  // On its way here it may have outlived its memory: then it must not pass for a new one.
+  if (at < now / 1_000 - INGRESS_LIMITS.CLOCK_SKEW_S) return "replayed";
+  return windowOf(secret).take(at, nonce, now);
+}
+
+type Take = (at: number, nonce: string, now: number) => ReplayVerdict | Promise<ReplayVerdict>;
 type Why = Extract<RelayEvent, { type: "signature_refused" }>["why"];
 
 export class IngressGate {
   readonly #host: SessionHost;
   readonly #key: CryptoKey;
-  readonly #window: ReplayWindow;
+  readonly #take: Take;
   #reportedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(host: SessionHost, key: CryptoKey, window: ReplayWindow) {
+  constructor(host: SessionHost, key: CryptoKey, take: Take) {
     this.#host = host;
     this.#key = key;
-    this.#window = window;
+    this.#take = take;
   }
 
   static async create(host: SessionHost, secret: string): Promise<IngressGate> {
-    return new IngressGate(host, await importIngressKey(secret), windowOf(secret));
+    const elsewhere = host.deps.takeSignature;
+    const window = elsewhere === undefined ? windowOf(secret) : undefined;
+    const take: Take = (at, nonce, now) =>
+      window?.take(at, nonce, now) ?? elsewhere?.(secret, { at, nonce }) ?? "full";
+    return new IngressGate(host, await importIngressKey(secret), take);
   }
 
   /**
@@ -57,7 +72,7 @@ export class IngressGate {
     const now = Date.now();
     const check = await verifyTarget(this.#key, shown, now);
     if (!check.ok) throw this.#refuse(peer, check.fault);
-    const verdict = this.#window.take(check.at, check.nonce, now);
+    const verdict = await this.#take(check.at, check.nonce, now);
     if (verdict === "replayed") throw this.#refuse(peer, "replayed");
     if (verdict === "full") throw new CausewayError("proxy_full");
     const target = parseIngressTarget(shown.target);

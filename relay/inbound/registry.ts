@@ -27,6 +27,16 @@ export interface InboundContext {
   readonly connections: Connections;
   /** Names the setting for errors: `relay.inbounds[0].listen`. */
   readonly setting: string;
+  /** Says where a listener listens indeed, when that is not for the configuration alone to say. */
+  readonly place?: ((at: ListenAt) => ListenAt) | undefined;
+}
+
+/** Where the listeners of one entry of the configuration are to listen, in their order. */
+export function listenPoints(config: InboundConfig, setting: string): ListenAt[] {
+  const isForward = config.kind === "tcp" || config.kind === "udp";
+  return isForward
+    ? forwardedPorts(config, { setting }).map(({ at }) => at)
+    : [listenAt(config.listen, setting)];
 }
 
 /** The listeners that one entry of the configuration makes: a forward of a range has one for each port. */
@@ -55,7 +65,7 @@ function createProxy(config: ProxyInboundConfig, context: InboundContext): Inbou
   return new MixedInbound(
     {
       kind: config.kind,
-      at: listenAt(config.listen, context.setting),
+      at: pointOf(config, context),
       socks: { bind, associate: { ports: udp_ports, advertise } },
     },
     host,
@@ -85,7 +95,7 @@ function createIngress({ listen, key, allow }: IngressInboundConfig, context: In
     from: new AddressList([]),
     isForEdge: true,
   });
-  return new IngressInbound({ at: listenAt(listen, context.setting), key }, host, acceptor);
+  return new IngressInbound({ at: pointOf({ listen }, context), key }, host, acceptor);
 }
 
 function acceptorFor(
@@ -97,6 +107,11 @@ function acceptorFor(
   return new Acceptor(host, { connections, allow: new AddressList(allow), from });
 }
 
+function pointOf({ listen }: Pick<InboundConfig, "listen">, { setting, place }: InboundContext): ListenAt {
+  const at = listenAt(listen, setting);
+  return place?.(at) ?? at;
+}
+
 /** A listener and where it leads. */
 interface PortPair {
   readonly at: ListenAt;
@@ -105,16 +120,16 @@ interface PortPair {
 
 function forwardedPorts(
   { listen, target }: Pick<TcpInboundConfig, "listen" | "target">,
-  { setting }: InboundContext,
+  { setting, place = (at) => at }: Pick<InboundContext, "setting" | "place">,
 ): PortPair[] {
   const to = parseHostPorts(target);
   if (to === undefined) throw new RangeError(`Cannot forward to "${target}": expected a host and a port`);
   const from = parseHostPorts(listen);
   if (from === undefined) {
-    return [{ at: listenAt(listen, setting), target: { host: to.host, port: to.first } }];
+    return [{ at: place(listenAt(listen, setting)), target: { host: to.host, port: to.first } }];
   }
   return Array.from({ length: portCount(from) }, (_, index) => ({
-    at: { host: from.host, port: from.first + index, setting },
+    at: place({ host: from.host, port: from.first + index, setting }),
     target: { host: to.host, port: to.first === to.last ? to.first : to.first + index },
   }));
 }

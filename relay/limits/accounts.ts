@@ -1,9 +1,10 @@
 // All accounts of a relay: one per configured user, and one per client address while it is in use. Addresses without
 // connections are kept for a while, so that coming back does not begin a new burst; the longest unused goes first.
 
+import type { ErrorCode } from "../../shared/errors.ts";
 import { ACCOUNT_LIMITS } from "../../shared/limits.ts";
 import { clientNetwork } from "../../shared/net/client-network.ts";
-import { Account, type AccountDeps, type AccountTerms } from "./account.ts";
+import { Account, type AccountDeps, type AccountKind, type AccountTerms } from "./account.ts";
 
 export interface UserTerms extends AccountTerms {
   readonly name: string;
@@ -57,8 +58,21 @@ export class Accounts {
 
   /** The account of a client's address (IPv6: of its /64); undefined where addresses have no bounds. */
   client(address: string): Account | undefined {
+    return this.#perClient === undefined ? undefined : this.of("client", clientNetwork(address));
+  }
+
+  /** The account of a user, or of a client's network as its account is called. */
+  of(kind: AccountKind, name: string): Account | undefined {
+    return kind === "user" ? this.user(name) : this.#ofNetwork(name);
+  }
+
+  /** Ends the connections of an account, if it has any here. */
+  end(kind: AccountKind, name: string, code: ErrorCode): void {
+    (kind === "user" ? this.#users : this.#clients).get(name)?.end(code);
+  }
+
+  #ofNetwork(network: string): Account | undefined {
     if (this.#perClient === undefined) return undefined;
-    const network = clientNetwork(address);
     const known = this.#clients.get(network);
     if (known !== undefined) {
       this.#clients.delete(network);
@@ -71,6 +85,12 @@ export class Accounts {
     return account;
   }
 
+  /** A client's network has not been heard of for long. */
+  forget(network: string): void {
+    this.#clients.get(network)?.release();
+    this.#clients.delete(network);
+  }
+
   /** Gives back all leases. */
   close(): void {
     clearTimeout(this.#expiryTimer);
@@ -79,9 +99,12 @@ export class Accounts {
 
   /** Accounts in use are as many as connections at most; those that are not make room. */
   #forgetIdle(): void {
-    if (this.#clients.size <= ACCOUNT_LIMITS.CLIENTS_MAX) return;
+    if (this.#clients.size <= (this.#deps.clientsMax ?? ACCOUNT_LIMITS.CLIENTS_MAX)) return;
+    let looks = 0;
     for (const [network, account] of this.#clients) {
-      if (account.connections > 0) {
+      // Each that comes looks at a few: where all are in use, looking at all of them would be the attack.
+      if (++looks > ACCOUNT_LIMITS.LOOKS_PER_CLIENT) return;
+      if (account.isInUse) {
         this.#clients.delete(network);
         this.#clients.set(network, account);
       } else {

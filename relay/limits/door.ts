@@ -6,6 +6,12 @@ import { CidrSet } from "../../shared/net/cidr-set.ts";
 import { clientNetwork } from "../../shared/net/client-network.ts";
 import { ClientTable, type RateLimit, RateWindow } from "../../shared/net/rate-window.ts";
 
+/** Who counts arrivals where several threads let clients in. */
+export interface Arrivals {
+  takesAnother(): boolean;
+  takesAnotherOf(address: string): boolean;
+}
+
 export interface DoorOptions {
   /** Ranges of addresses that nobody serves. */
   readonly deny: readonly string[];
@@ -13,6 +19,8 @@ export interface DoorOptions {
   readonly acceptRate?: RateLimit | undefined;
   /** Connections of one client address. */
   readonly clientAcceptRate?: RateLimit | undefined;
+  /** Absent: they are counted here. */
+  readonly arrivals?: Arrivals | undefined;
 }
 
 export class Door {
@@ -32,14 +40,16 @@ export class Door {
 
   /** Counts an arrival; false when too many have come. */
   takesAnother(now: number): boolean {
-    const { acceptRate } = this.#options;
-    return acceptRate === undefined || this.#arrivals.take(acceptRate, now).admitted;
+    const { acceptRate, arrivals } = this.#options;
+    if (acceptRate === undefined) return true;
+    return arrivals?.takesAnother() ?? this.#arrivals.take(acceptRate, now).admitted;
   }
 
   /** Counts an arrival of one address (IPv6: of its /64); false when it has come too often. */
   takesAnotherOf(address: string, now: number): boolean {
-    const { clientAcceptRate } = this.#options;
+    const { clientAcceptRate, arrivals } = this.#options;
     if (clientAcceptRate === undefined) return true;
+    if (arrivals !== undefined) return arrivals.takesAnotherOf(address);
     const network = clientNetwork(address);
     let window = this.#clients.get(network);
     if (window === undefined) {

@@ -3,7 +3,7 @@
 // say when reading may go on.
 
 import { PACING_LIMITS } from "../../shared/limits.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { type Bucket, TokenBucket } from "./token-bucket.ts";
 
 /** Time as a rate needs it; tests replace it. */
 export interface PacingClock {
@@ -21,15 +21,19 @@ export const SYSTEM_PACING: PacingClock = {
 
 export class FairShare {
   readonly #clock: PacingClock;
-  readonly #bucket: TokenBucket;
+  readonly #bucket: Bucket;
   /** In the order of their turns. */
   readonly #waiting = new Set<Lane>();
   #armed = false;
 
-  /** `rate` in bytes per second. */
-  constructor(rate: number, clock: PacingClock = SYSTEM_PACING) {
+  /** `rate` in bytes per second; `bucket` may be one that other threads share. */
+  constructor(
+    rate: number,
+    clock: PacingClock = SYSTEM_PACING,
+    bucket: Bucket = new TokenBucket(rate, clock.now()),
+  ) {
     this.#clock = clock;
-    this.#bucket = new TokenBucket(rate, clock.now());
+    this.#bucket = bucket;
   }
 
   get rate(): number {
@@ -47,20 +51,21 @@ export class FairShare {
 
   /** Fills a lane up to a quantum if nobody waits; false: it waits for its turn now. For lanes only. */
   draw(lane: Lane): boolean {
-    if (this.#waiting.size === 0) {
+    if (this.#waiting.size === 0 && !this.#bucket.othersWait) {
       this.#bucket.fill(this.#clock.now(), false);
       const bytes = Math.min(this.#bucket.tokens, this.#quantum - lane.credit);
       if (bytes > 0) this.#give(lane, bytes);
       if (lane.credit > 0) return true;
     }
     this.#waiting.add(lane);
+    this.#bucket.wait(this.#waiting.size);
     this.#arm();
     return false;
   }
 
   /** What a lane has left, or owes, is everybody's. For lanes only. */
   dissolve(lane: Lane): void {
-    this.#waiting.delete(lane);
+    if (this.#waiting.delete(lane)) this.#bucket.wait(this.#waiting.size);
     this.#bucket.take(-lane.credit);
     lane.credit = 0;
   }
@@ -86,7 +91,7 @@ export class FairShare {
     this.#bucket.fill(this.#clock.now(), this.#waiting.size > 0);
     const ready: Lane[] = [];
     // Equal parts for all, also for those that need less to go on: otherwise streams with small reads would get less.
-    const part = Math.max(this.#bucket.tokens / this.#waiting.size, PACING_LIMITS.QUANTUM_BYTES_MIN);
+    const part = Math.max(this.#bucket.part(this.#waiting.size), PACING_LIMITS.QUANTUM_BYTES_MIN);
     for (const lane of [...this.#waiting]) {
       const bytes = Math.min(part, this.#bucket.tokens);
       if (bytes <= 0) break;
@@ -95,6 +100,7 @@ export class FairShare {
       if (lane.credit > 0) ready.push(lane);
       else this.#waiting.add(lane);
     }
+    this.#bucket.wait(this.#waiting.size);
     if (this.#waiting.size > 0) this.#arm();
     for (const lane of ready) lane.resume();
   };

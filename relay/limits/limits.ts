@@ -2,13 +2,15 @@
 // nothing is configured nothing is kept, and connections carry no tab.
 
 import type { RelayConfig } from "../../shared/config/schema.ts";
+import type { ErrorCode } from "../../shared/errors.ts";
 import { RELAY_QUOTA_LIMITS } from "../../shared/limits.ts";
 import type { EmitEvent } from "../events.ts";
-import type { Account, AccountTerms } from "./account.ts";
+import type { Account, AccountKind, AccountShare, AccountTerms } from "./account.ts";
 import { Accounts, type UserTerms } from "./accounts.ts";
-import { Door } from "./door.ts";
+import { type Arrivals, Door } from "./door.ts";
+import type { PacingClock } from "./fair-share.ts";
 import { QuotaFile } from "./quota-file.ts";
-import type { LeaseRequest, QuotaStore } from "./quota-lease.ts";
+import type { LeaseRequest, Purse, QuotaStore } from "./quota-lease.ts";
 import { Tab } from "./tab.ts";
 
 /** A connection's place, as limits see it. */
@@ -22,27 +24,48 @@ export interface LimitedPlace {
 /** The keys of [relay] that limits read. */
 export type LimitsConfig = Pick<RelayConfig, "users" | "state" | "deny" | "accept_rate" | "per_client">;
 
+/** What the limits of one thread have in common with those of the others. */
+export interface SharedLimits extends Arrivals {
+  account(kind: AccountKind, name: string): AccountShare;
+  /** A clock that all threads read alike. */
+  readonly pacing: PacingClock;
+  /** Client addresses kept at hand in one thread. */
+  readonly clientsMax: number;
+}
+
 export interface LimitsDeps {
   readonly emit: EmitEvent;
+  /** In a thread of several; quotas are kept elsewhere then. */
+  readonly shared?: SharedLimits | undefined;
+  /** Where several threads serve connections, and quotas are kept here: where their leases lie. */
+  readonly purse?: ((kind: AccountKind, name: string) => Purse) | undefined;
 }
 
 export class Limits {
   #door: Door;
   #config: LimitsConfig;
   readonly #emit: EmitEvent;
+  readonly #shared: SharedLimits | undefined;
   readonly #accounts: Accounts;
   readonly #tabs = new WeakMap<LimitedPlace, Tab>();
   #file: QuotaFile | undefined;
   #failedReportedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(config: LimitsConfig, { emit }: LimitsDeps) {
+  constructor(config: LimitsConfig, { emit, shared, purse }: LimitsDeps) {
     this.#config = config;
     this.#emit = emit;
-    this.#door = doorOf(config);
+    this.#shared = shared;
+    this.#door = doorOf(config, shared);
     this.#accounts = new Accounts(termsOf(config), {
       store: this.#store,
       onEnded: ({ kind, name }, code, connections) =>
         this.#emit({ type: "account_ended", account: `${kind} ${name}`, code, connections }),
+      ...(shared && {
+        share: (kind, name) => shared.account(kind, name),
+        pacing: shared.pacing,
+        clientsMax: shared.clientsMax,
+      }),
+      purse,
     });
   }
 
@@ -58,7 +81,7 @@ export class Limits {
   async reload(config: LimitsConfig): Promise<void> {
     this.#config = config;
     await this.open();
-    this.#door = doorOf(config);
+    this.#door = doorOf(config, this.#shared);
     this.#accounts.setTerms(termsOf(config));
   }
 
@@ -67,7 +90,7 @@ export class Limits {
    * @throws Error when it cannot be opened
    */
   async open(): Promise<void> {
-    if (this.#file !== undefined || !hasQuotas(this.#config)) return;
+    if (this.#file !== undefined || this.#shared !== undefined || !hasQuotas(this.#config)) return;
     this.#file = await QuotaFile.open({
       state: this.#config.state,
       now: Date.now(),
@@ -110,6 +133,21 @@ export class Limits {
     tab.admit(this.#accounts.user(user));
   }
 
+  /** The account of a user or of a client's network, for those who keep it in the name of other threads. */
+  account(kind: AccountKind, name: string): Account | undefined {
+    return this.#accounts.of(kind, name);
+  }
+
+  /** A client's network has not been heard of for long. */
+  forget(network: string): void {
+    this.#accounts.forget(network);
+  }
+
+  /** Ends the connections of an account that is over elsewhere. */
+  end(kind: AccountKind, name: string, code: ErrorCode): void {
+    this.#accounts.end(kind, name, code);
+  }
+
   /** What a connection has to pay for, if its bytes cost anything. */
   meterOf(place: LimitedPlace): Tab | undefined {
     const tab = this.#tabs.get(place);
@@ -142,8 +180,11 @@ export class Limits {
   }
 }
 
-function doorOf({ deny, accept_rate: acceptRate, per_client }: LimitsConfig): Door {
-  return new Door({ deny, acceptRate, clientAcceptRate: per_client.accept_rate });
+function doorOf(
+  { deny, accept_rate: acceptRate, per_client }: LimitsConfig,
+  arrivals: Arrivals | undefined,
+): Door {
+  return new Door({ deny, acceptRate, clientAcceptRate: per_client.accept_rate, arrivals });
 }
 
 function hasQuotas({ users, per_client }: LimitsConfig): boolean {

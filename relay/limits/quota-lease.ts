@@ -33,13 +33,61 @@ export interface QuotaStore {
   giveBack(lease: Pick<LeaseRequest, "subject" | "period" | "start">, bytes: number): void;
 }
 
-export class QuotaLease {
+/** Where the bytes of a lease lie that are left: those who take from it may be other threads. */
+export interface Purse {
+  readonly left: number;
+  /** False when there are not as many. */
+  take(bytes: number): boolean;
+  add(bytes: number): void;
+  /** Takes all that is left, and returns how much that was. */
+  empty(): number;
+  /** Nothing is taken from then on by anybody but its owner: milliseconds since the epoch. */
+  until: number;
+}
+
+/** What an account needs of its quota. */
+export interface Quota {
+  setTerms(terms: QuotaTerms): void;
+  charge(bytes: number): boolean;
+  isOpen(): boolean;
+  release(): void;
+}
+
+class OwnPurse implements Purse {
+  left = 0;
+  until = 0;
+
+  take(bytes: number): boolean {
+    if (bytes > this.left) return false;
+    this.left -= bytes;
+    return true;
+  }
+
+  add(bytes: number): void {
+    this.left += bytes;
+  }
+
+  empty(): number {
+    const bytes = this.left;
+    this.left = 0;
+    return bytes;
+  }
+}
+
+export interface QuotaLeaseOptions {
+  readonly store: QuotaStore;
+  /** Milliseconds since the epoch. */
+  readonly now?: (() => number) | undefined;
+  /** Absent: nobody else takes from it. */
+  readonly purse?: Purse | undefined;
+}
+
+export class QuotaLease implements Quota {
   readonly #subject: string;
   readonly #store: QuotaStore;
   readonly #now: () => number;
   #terms: QuotaTerms;
-  /** Bytes of the lease that are left. */
-  #left = 0;
+  readonly #purse: Purse;
   /** The period that the lease is of. */
   #start = 0;
   #end = 0;
@@ -48,12 +96,12 @@ export class QuotaLease {
   /** The store is not asked before this: milliseconds since the epoch. */
   #refusedUntil = Number.NEGATIVE_INFINITY;
 
-  /** `now`: milliseconds since the epoch. */
-  constructor(subject: string, terms: QuotaTerms, store: QuotaStore, now: () => number = Date.now) {
+  constructor(subject: string, terms: QuotaTerms, { store, now, purse }: QuotaLeaseOptions) {
     this.#subject = subject;
     this.#terms = terms;
     this.#store = store;
-    this.#now = now;
+    this.#now = now ?? Date.now;
+    this.#purse = purse ?? new OwnPurse();
   }
 
   /** Other terms from the configuration: what is left of the lease goes back first. */
@@ -67,27 +115,23 @@ export class QuotaLease {
 
   /** Pays for bytes before they move; false: they may not, and nothing more in this period. */
   charge(bytes: number): boolean {
-    if (bytes <= this.#left && this.#now() < this.#end) {
-      this.#left -= bytes;
-      return true;
-    }
-    if (!this.#renew(bytes)) return false;
-    this.#left -= bytes;
+    if (this.#now() < this.#end && this.#purse.take(bytes)) return true;
+    // What was leased for these bytes, another thread may have taken meanwhile.
+    do if (!this.#renew(bytes)) return false;
+    while (!this.#purse.take(bytes));
     return true;
   }
 
   /** Whether anything may move at all. */
   isOpen(): boolean {
-    return (this.#left > 0 && this.#now() < this.#end) || this.#renew(1);
+    return (this.#purse.left > 0 && this.#now() < this.#end) || this.#renew(1);
   }
 
   /** Gives back what is left. */
   release(): void {
     const { period } = this.#terms;
-    if (this.#left > 0) {
-      this.#store.giveBack({ subject: this.#subject, period, start: this.#start }, this.#left);
-    }
-    this.#left = 0;
+    const left = this.#purse.empty();
+    if (left > 0) this.#store.giveBack({ subject: this.#subject, period, start: this.#start }, left);
   }
 
   #renew(needed: number): boolean {
@@ -96,22 +140,24 @@ export class QuotaLease {
     if (now >= this.#end || now < this.#start) this.#begin(now);
     if (now < this.#refusedUntil) return false;
     this.#fit(now, limit);
-    const missing = needed - this.#left;
+    const { left } = this.#purse;
+    // Another thread may have given back to it meanwhile.
+    const missing = Math.max(1, needed - left);
     const request = { subject: this.#subject, period, start: this.#start, now, limit };
     const leased = this.#store.lease({
       ...request,
-      wanted: Math.max(missing, this.#size - this.#left),
+      wanted: Math.max(missing, this.#size - left),
       needed: missing,
     });
     if (leased) {
-      this.#left += leased;
+      this.#purse.add(leased);
       this.#leasedAt = now;
       return true;
     }
     // Another process may give something back, and a store that failed may work again, so it is asked now and then.
     this.#refusedUntil = now + RELAY_QUOTA_LIMITS.RECHECK_MS;
     // A rest that is smaller than one read would let clients in again and again only to cut them off.
-    if (leased === 0) this.#left = 0;
+    if (leased === 0) this.#purse.empty();
     return false;
   }
 
@@ -120,7 +166,8 @@ export class QuotaLease {
     const { period } = this.#terms;
     const { start, end } =
       period === "total" ? { start: 0, end: Number.POSITIVE_INFINITY } : periodAt(period, now);
-    this.#left = 0;
+    this.#purse.empty();
+    this.#purse.until = end;
     this.#start = start;
     this.#end = end;
     this.#refusedUntil = Number.NEGATIVE_INFINITY;

@@ -15,6 +15,7 @@ export class Tab {
 
   constructor(seat: Seat, client: Account | undefined) {
     this.#client = client;
+    client?.hold();
     this.#seat = {
       end: () => {
         this.#isOver = true;
@@ -71,6 +72,7 @@ export class Tab {
   /** The connection has ended. */
   leave(): void {
     for (const account of this.#payers()) account.rise(this.#seat);
+    this.#client?.letGo();
   }
 
   #payers(): Account[] {

@@ -3,7 +3,26 @@
 
 import { PACING_LIMITS } from "../../shared/limits.ts";
 
-export class TokenBucket {
+/** A bucket as those need it who share it out. */
+export interface Bucket {
+  readonly rate: number;
+  /** Bytes that may pass now; negative: a debt. */
+  readonly tokens: number;
+  /** Whether streams wait that belong to others than who asks. */
+  readonly othersWait: boolean;
+  setRate(rate: number, now: number): void;
+  fill(now: number, someoneWaits: boolean): void;
+  take(bytes: number): void;
+  /** What each of `streams` that wait here gets in a round. */
+  part(streams: number): number;
+  /** How many wait here from now on. */
+  wait(streams: number): void;
+}
+
+export class TokenBucket implements Bucket {
+  /** It belongs to one share alone. */
+  readonly othersWait = false;
+
   /** Bytes per second. */
   #rate: number;
   #tokens: number;
@@ -52,4 +71,10 @@ export class TokenBucket {
   take(bytes: number): void {
     this.#tokens -= bytes;
   }
+
+  part(streams: number): number {
+    return this.#tokens / streams;
+  }
+
+  wait(): void {}
 }

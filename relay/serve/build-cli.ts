@@ -9,7 +9,8 @@ import { bundle } from "./build.ts";
 const CHUNKS = "dist/cli";
 
 const written = await bundle({
-  entryPoints: { causeway: "relay/main.ts" },
+  // The relay's threads begin with a file of their own (relay/threads/thread-handle.ts).
+  entryPoints: { causeway: "relay/main.ts", "cli/relay-thread": "relay/threads/entry.ts" },
   outdir: "dist",
   chunkNames: "cli/[name]-[hash]",
   format: "esm",

@@ -28,7 +28,7 @@ export interface LinkedRelay {
 }
 
 /** What stands for the life of the process: the ledger, the link and the admin API are made of it. */
-const FIXED = ["name", "edge", "edge_token", "admin", "admin_token"] as const;
+const FIXED = ["name", "workers", "edge", "edge_token", "admin", "admin_token"] as const;
 
 /** Starts the relay and, as its configuration says, the admin API and the control link. */
 export async function startLinkedRelay(config: RelayConfig, deps: LinkedRelayDeps): Promise<LinkedRelay> {

@@ -9,6 +9,8 @@ export interface ListenOptions {
   readonly port: number;
   /** The option or configuration key that chooses the port, for the error. */
   readonly setting: string;
+  /** Whether other threads listen on the same port (SO_REUSEPORT): the system spreads connections over them. */
+  readonly reusePort?: boolean | undefined;
 }
 
 /** Something else listens on the port. */
@@ -46,13 +48,29 @@ export function listen(server: Server, options: ListenOptions): Promise<{ addres
       );
     }
     server.once("error", onError);
-    server.listen({ host: options.host, port: options.port, exclusive: true }, () => {
+    const { host, port, reusePort = false } = options;
+    server.listen({ host, port, exclusive: true, reusePort }, () => {
       server.off("error", onError);
-      const { host, port } = options;
       const bound = server.address();
       resolve(typeof bound === "object" && bound !== null ? bound : { address: host, port });
     });
   });
+}
+
+/** Whether several threads may listen on one port here. */
+export async function sharesPorts(): Promise<boolean> {
+  const servers = [createServer(), createServer()];
+  let port = 0;
+  try {
+    // An older Node does not know the option: only the second one shows.
+    for (const server of servers)
+      port = (await listen(server, { host: "127.0.0.1", port, setting: "port", reusePort: true })).port;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    for (const server of servers) server.close();
+  }
 }
 
 /**

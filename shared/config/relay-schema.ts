@@ -1,10 +1,20 @@
 // The relay's part of causeway.toml: listeners, users, control link. It never leaves the machine whose file it stands in.
 
 import * as v from "valibot";
+import { THREAD_LIMITS } from "../limits.ts";
 import { parseIp } from "../net/address.ts";
 import { parseHostPorts } from "../net/ports.ts";
 import { absent, list, optional, required } from "./entries.ts";
-import { duration, isKeptSecret, listenAddress, pattern, secret, text, transformed } from "./fields.ts";
+import {
+  duration,
+  integer,
+  isKeptSecret,
+  listenAddress,
+  pattern,
+  secret,
+  text,
+  transformed,
+} from "./fields.ts";
 import { InboundSchema } from "./inbound-schema.ts";
 import { relayLimitKeys, userLimitKeys } from "./limits-schema.ts";
 import { isToken, NAME, TOKEN_FORMS, USER_NAME } from "./names.ts";
@@ -54,6 +64,11 @@ export const RelaySchema = v.strictObject({
     text(1_000, 1),
     ".causeway/relay",
     "Directory for what survives restarts: quotas. Relative to the working directory; made when needed.",
+  ),
+  workers: optional(
+    integer(1, THREAD_LIMITS.WORKERS_MAX),
+    1,
+    "Threads that serve connections and share the ports, where the system lets them; limits and counts are those of all together.",
   ),
   ...relayLimitKeys,
   users: list(User, 10_000, 'Who may use inbounds with auth = "password".'),

@@ -2,9 +2,11 @@
 // At most one batch is under way; until it is acknowledged everything new adds up in constant space, so a stats object
 // that is away for an hour costs no memory and loses nothing. Pure: time comes in as an argument.
 
-import { FLOW_LIMITS } from "../limits.ts";
+import { FLOW_LIMITS, STATS_LIMITS } from "../limits.ts";
+import { type Account, countError, isQuiet, newAccount, takeDelta } from "./account.ts";
+import { AudiencePlaces } from "./audience.ts";
 import type { Batch, ServiceDelta } from "./batch.ts";
-import { isZero, zeroCounters } from "./counters.ts";
+import { ChannelTally } from "./channel.ts";
 import {
   type ClosedFlowRecord,
   type CloseReason,
@@ -15,14 +17,19 @@ import {
   toFlowRecord,
 } from "./flow.ts";
 import type { ServiceTerms } from "./quota.ts";
-import { addRefusal, toRefusals } from "./refusals.ts";
-import { type Account, TrackedFlow } from "./tracked-flow.ts";
+import { TrackedFlow } from "./tracked-flow.ts";
 
 export interface LedgerOptions {
   /** Random id of this life of the source, at most 64 characters. */
   source: string;
   origin: "edge" | "relay";
   name: string;
+}
+
+/** Which numbers the flows of a ledger get: others number theirs in between. */
+export interface FlowNumbers {
+  readonly first: number;
+  readonly step: number;
 }
 
 /** The terms of a service, as the configuration has them now. */
@@ -37,19 +44,27 @@ export class Ledger {
   #opened: TrackedFlow[] = [];
   #closed: ClosedFlowRecord[] = [];
   #eventsDropped = 0;
-  #nextFlow = 1;
+  #nextFlow: number;
+  readonly #step: number;
   #seq = 0;
   #sealedAt = 0;
   /** When flows were last looked at for what they moved. */
   #settledAt = 0;
   /** Nothing in the next batch happened before this; undefined: within the last interval. */
   #countedFrom: number | undefined;
+  #viewers = new AudiencePlaces(STATS_LIMITS.VIEWERS_HELD_MAX);
   #pending: Batch | undefined;
   #dirty = false;
 
-  constructor(options: LedgerOptions, termsOf: TermsOf = () => undefined) {
+  constructor(
+    options: LedgerOptions,
+    termsOf: TermsOf = () => undefined,
+    { first, step }: FlowNumbers = { first: 1, step: 1 },
+  ) {
     this.#options = options;
     this.#termsOf = termsOf;
+    this.#nextFlow = first;
+    this.#step = step;
   }
 
   /**
@@ -62,21 +77,15 @@ export class Ledger {
     if (known) return known;
     const isFull = this.#accounts.size >= FLOW_LIMITS.SERVICES_MAX && service !== "other";
     if (isFull && this.#termsOf(service, kind)?.quota === undefined) return this.#account("other", kind);
-    const account: Account = {
-      service: service.slice(0, FLOW_LIMITS.TEXT_CHARS_MAX),
-      kind,
-      delta: zeroCounters(),
-      refused: undefined,
-      active: 0,
-    };
+    const account = newAccount(service.slice(0, FLOW_LIMITS.TEXT_CHARS_MAX), kind);
     this.#accounts.set(key, account);
     return account;
   }
 
-  /** Begins a flow. What is added to its bytes and messages counts until it is closed. */
-  open(init: FlowInit): Flow {
+  /** Begins a flow. What is added to its bytes and messages counts until it is closed. `number`: it was numbered elsewhere. */
+  open(init: FlowInit, number: number = this.#takeNumber()): Flow {
     const account = this.#account(init.service, init.kind);
-    const flow = new TrackedFlow(this.#options.source, this.#nextFlow++, account, init);
+    const flow = new TrackedFlow(this.#options.source, number, account, init);
     account.delta.requests++;
     account.active++;
     this.#open.add(flow);
@@ -92,6 +101,7 @@ export class Ledger {
     if (!tracked.open) return;
     tracked.open = false;
     tracked.settle();
+    this.#noteViewer(tracked);
     tracked.account.active--;
     if (reason === "refused") countError(tracked.account, code);
     else if (reason === "aborted" || reason === "failed") tracked.account.delta.aborted++;
@@ -134,6 +144,17 @@ export class Ledger {
   count(service: string, kind: FlowKind, name: "hits" | "misses"): void {
     this.#account(service, kind).delta[name]++;
     this.#dirty = true;
+  }
+
+  /** Where to count what only channels have; to be asked for each time, because each batch begins a new one. */
+  channel(service: string): ChannelTally {
+    this.#dirty = true;
+    return this.#tallyOf(this.#account(service, "hls"));
+  }
+
+  #tallyOf(account: Account): ChannelTally {
+    account.channel ??= new ChannelTally(this.#viewers);
+    return account.channel;
   }
 
   /** Its id in batches. */
@@ -193,8 +214,15 @@ export class Ledger {
     if (this.#pending?.seq === seq) this.#pending = undefined;
   }
 
+  #takeNumber(): number {
+    const number = this.#nextFlow;
+    this.#nextFlow += this.#step;
+    return number;
+  }
+
   #settleAll(now: number): void {
     for (const flow of this.#open) {
+      this.#noteViewer(flow);
       if (flow.settle()) {
         this.#dirty = true;
         this.#countedFrom ??= Math.max(this.#settledAt, flow.startedAt);
@@ -204,6 +232,10 @@ export class Ledger {
       this.#dirty = true;
     }
     this.#settledAt = now;
+  }
+
+  #noteViewer({ viewer, account }: TrackedFlow): void {
+    if (viewer !== undefined) this.#tallyOf(account).viewer(viewer);
   }
 
   #list(flow: TrackedFlow): void {
@@ -224,36 +256,10 @@ export class Ledger {
   #takeServices(): ServiceDelta[] {
     const services: ServiceDelta[] = [];
     for (const [key, account] of this.#accounts) {
-      const quiet = isZero(account.delta);
-      if (!quiet || account.active > 0) {
-        services.push(this.#takeDelta(account));
-      } else {
-        this.#accounts.delete(key);
-      }
+      if (isQuiet(account)) this.#accounts.delete(key);
+      else services.push(takeDelta(account, this.#termsOf(account.service, account.kind)));
     }
+    this.#viewers = new AudiencePlaces(STATS_LIMITS.VIEWERS_HELD_MAX);
     return services;
   }
-
-  #takeDelta(account: Account): ServiceDelta {
-    const { service, kind, delta, active, refused } = account;
-    const terms = this.#termsOf(service, kind);
-    const taken: ServiceDelta = {
-      service,
-      kind,
-      ...delta,
-      active,
-      ...(refused && { refused: toRefusals(refused) }),
-      ...(terms && { terms }),
-    };
-    account.refused = undefined;
-    Object.assign(delta, zeroCounters());
-    return taken;
-  }
-}
-
-function countError(account: Account, code: string | undefined): void {
-  account.delta.errors++;
-  if (code === undefined) return;
-  account.refused ??= new Map();
-  addRefusal(account.refused, code, 1);
 }

@@ -1,20 +1,9 @@
-// What a ledger knows of one flow and of one service: which of the flow's bytes and messages are in its service's account.
+// What a ledger knows of one flow: which of its bytes and messages are in its service's account.
 // Pure.
 
 import { FLOW_LIMITS } from "../limits.ts";
-import type { Counters } from "./counters.ts";
+import type { Account } from "./account.ts";
 import type { CutCause, Flow, FlowInit, FlowKind } from "./flow.ts";
-
-/** Counters of one service and kind within one source. */
-export interface Account {
-  readonly service: string;
-  readonly kind: FlowKind;
-  /** Counted since the last sealed batch. */
-  readonly delta: Counters;
-  /** Refusals by error code since then; made with the first. */
-  refused: Map<string, number> | undefined;
-  active: number;
-}
 
 /** A flow as its ledger keeps it. */
 export class TrackedFlow implements Flow {
@@ -31,6 +20,7 @@ export class TrackedFlow implements Flow {
   listed = false;
   open = true;
   cut: CutCause | undefined;
+  viewer: number | undefined;
   onCut: ((cause: CutCause) => void) | undefined;
   readonly source: string;
   readonly number: number;

@@ -52,6 +52,22 @@ describe("the packed CLI", { timeout: 60_000 }, () => {
     expect(await run.ended).toBe(0);
   });
 
+  it("serves connections by threads, whose entry it carries", async () => {
+    const config = join(directory, "threads.toml");
+    const inbound = '[[relay.inbounds]]\nkind = "mixed"\nlisten = "127.0.0.1:0"\n';
+    await writeFile(config, `[relay]\nworkers = 2\n${inbound}`);
+    const demo = runProgram(main, ["demo", "--demo-port", "0"], { cwd: directory });
+    const [, url = ""] = await demo.until(/listens on (http:\S+)/);
+    const run = runProgram(main, ["relay", "--config", config], { cwd: directory });
+    const [, address = ""] = await run.until(/mixed inbound listens on (127\.0\.0\.1:\d+)\n/);
+    const { stdout } = await execute("curl", ["-sS", "-x", `socks5h://${address}`, `${url}/status/200`]);
+    expect(stdout).toBe("status 200\n");
+    run.child.kill("SIGTERM");
+    expect(await run.ended).toBe(0);
+    demo.child.kill("SIGTERM");
+    expect(await demo.ended).toBe(0);
+  });
+
   it("starts everything from the built edge it carries", async () => {
     const text = await readFile(join(directory, "node_modules/causeway/causeway.toml"), "utf8");
     const onFreePorts = text.replaceAll(/^listen = "127\.0\.0\.1:\d+"$/gm, 'listen = "127.0.0.1:0"');

@@ -43,6 +43,7 @@ export function relayConfig(overrides: RelayOverrides = {}): RelayConfig {
     name: "test",
     idle_timeout: 60_000,
     drain_timeout: 0,
+    workers: 1,
     state: join(tmpdir(), "causeway-no-state"),
     deny: [],
     max_connections: 30_000,

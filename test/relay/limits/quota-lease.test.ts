@@ -33,7 +33,7 @@ class Book implements QuotaStore {
 function leaseOf(bytes = 100 * MB, period: "total" | "hour" = "total") {
   const clock = { now: Date.UTC(2027, 0, 1) };
   const book = new Book();
-  const lease = new QuotaLease("user:alice", { bytes, period }, book, () => clock.now);
+  const lease = new QuotaLease("user:alice", { bytes, period }, { store: book, now: () => clock.now });
   return { lease, book, clock };
 }
 
