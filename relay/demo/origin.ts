@@ -8,6 +8,7 @@ import { formatAuthority } from "../../shared/net/address.ts";
 import { listen } from "../serve/listen.ts";
 import { answerBytes, answerChunked, answerGzip, answerSlow, answerTruncated } from "./bodies.ts";
 import { createEcho } from "./echo.ts";
+import { answerEndless } from "./endless.ts";
 import { answerHeaders, answerRedirect, answerStatus, answerText, answerUpload } from "./inspect.ts";
 import { answerLive, type Loop, readLoop } from "./live.ts";
 import { answerSite } from "./site.ts";
@@ -45,6 +46,7 @@ const ROUTES: Readonly<Record<string, Answer>> = {
   gzip: ({ request, response }, rest) => answerGzip(request, response, count(rest)),
   headers: ({ request, response }) => answerHeaders(request, response),
   live: ({ response, loop }, rest) => answerLive(response, rest, loop, Date.now()),
+  "live.ts": ({ request, response, loop }) => answerEndless(request, response, loop),
   redirect: ({ response, url }) =>
     answerRedirect(
       response,

@@ -1,8 +1,16 @@
 // Moves an MPEG-TS segment in time: presentation and decoding stamps, clock references and continuity counters,
 // so that a looped recording plays on without a discontinuity. ISO/IEC 13818-1. Pure: bytes in, bytes out.
 
-const PACKET_BYTES = 188;
-const SYNC_BYTE = 0x47;
+import {
+  adaptationBytes,
+  byteAt,
+  hasPayload,
+  PACKET_BYTES,
+  pidOf,
+  SYNC_BYTE,
+  startsUnit,
+} from "../../shared/ts/packet.ts";
+
 const STAMP_MODULUS = 2 ** 33;
 
 /** Payload packets per PID, which is by how much each PID's continuity counter advances. */
@@ -50,23 +58,6 @@ function* packetsOf(segment: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-function byteAt(bytes: Uint8Array, at: number): number {
-  return bytes[at] ?? 0;
-}
-
-function pidOf(packet: Uint8Array): number {
-  return ((byteAt(packet, 1) & 0x1f) << 8) | byteAt(packet, 2);
-}
-
-function hasPayload(packet: Uint8Array): boolean {
-  return (byteAt(packet, 3) & 0x10) !== 0;
-}
-
-/** Length of the adaptation field with its length byte; 0 when there is none. */
-function adaptationBytes(packet: Uint8Array): number {
-  return (byteAt(packet, 3) & 0x20) === 0 ? 0 : byteAt(packet, 4) + 1;
-}
-
 function shiftContinuity(packet: Uint8Array, by: number): void {
   const head = byteAt(packet, 3);
   packet[3] = (head & 0xf0) | ((head + by) & 0x0f);
@@ -83,10 +74,9 @@ function shiftClockReference(packet: Uint8Array, ticks: number): void {
 
 /** PTS and DTS of the PES packet that starts in this packet, if one does. */
 function shiftPesStamps(packet: Uint8Array, ticks: number): void {
-  const unitStarts = (byteAt(packet, 1) & 0x40) !== 0;
   const pes = packet.subarray(4 + adaptationBytes(packet));
   const isPes = byteAt(pes, 0) === 0 && byteAt(pes, 1) === 0 && byteAt(pes, 2) === 1;
-  if (!unitStarts || !hasPayload(packet) || !isPes || pes.length < 19) return;
+  if (!startsUnit(packet) || !hasPayload(packet) || !isPes || pes.length < 19) return;
   const flags = byteAt(pes, 7) >> 6;
   if (flags & 0b10) shiftStamp(pes.subarray(9, 14), ticks);
   if (flags === 0b11) shiftStamp(pes.subarray(14, 19), ticks);
