@@ -1,0 +1,40 @@
+// Where an origin may send the edge: nowhere that only the edge can reach, whatever the spelling, and not back to itself.
+
+import { CausewayError } from "../../../shared/errors.ts";
+import { classifyHost } from "../../../shared/net/destination.ts";
+import { canonicalHost } from "../../../shared/net/host-name.ts";
+import { isControlHost } from "../../control-hosts.ts";
+import type { Env } from "../../env.ts";
+import type { Exchange } from "../../exchange.ts";
+
+/**
+ * Refuses what an origin's playlist or redirect may not name: addresses that are not public, and hosts that this edge
+ * serves, which would fetch from it in circles, or with the edge's own address past rules of theirs. What a relay reaches
+ * is its rules' business.
+ * @throws CausewayError `target_refused`
+ */
+export function assertOutside(
+  x: Pick<Exchange, "config" | "env">,
+  url: URL,
+  relay: string | undefined,
+): void {
+  const place = classifyHost(url.hostname);
+  const isOutside = relay !== undefined || place === "public" || place === "name";
+  if (!isOutside || isOwnHost(x, url)) throw new CausewayError("target_refused");
+}
+
+function isOwnHost({ config, env }: Pick<Exchange, "config" | "env">, url: URL): boolean {
+  const host = canonicalHost(url.hostname);
+  return (
+    config.routes.covers(host) || config.channelHosts.has(host) || isControlHost(host, env.CONTROL_HOSTS)
+  );
+}
+
+/**
+ * How to fetch what an origin names. Names are resolved where nothing here can look: served locally, by a network that
+ * connects to public addresses only; on Cloudflare private networks are out of reach anyway.
+ */
+export function outsideFetch(env: Pick<Env, "PUBLIC_NETWORK">): typeof fetch {
+  const network = env.PUBLIC_NETWORK;
+  return network === undefined ? fetch : (input, init) => network.fetch(input, init);
+}
