@@ -2,12 +2,17 @@
 // docs/CONFIG.md is generated from it. Keys are refused unless listed here. Pure.
 
 import * as v from "valibot";
+import { LIST_LIMITS } from "../limits.ts";
+import { ChannelSchema } from "./channel-schema.ts";
 import { absent, list, optional, required } from "./entries.ts";
-import { baseUrl, flag, httpUrl, isHttpUrl, oneOf, pattern, secret, text } from "./fields.ts";
+import { baseUrl, httpUrl, oneOf, secret } from "./fields.ts";
 import { HostSchema } from "./host-schema.ts";
+import { ChannelImportSchema, GuideSchema } from "./lists-schema.ts";
 import { HEADER_NAME, HOST_PATTERN, isHeaderValue, isToken, NAME, TOKEN, TOKEN_FORMS } from "./names.ts";
 import { RelaySchema } from "./relay-schema.ts";
+import { SigningKeySchema, ViewerSchema } from "./viewer-schema.ts";
 
+export { type ChannelConfig, ChannelSchema, type SourceConfig } from "./channel-schema.ts";
 export type { HostConfig } from "./host-schema.ts";
 export type {
   InboundConfig,
@@ -17,6 +22,7 @@ export type {
   TcpInboundConfig,
   UdpInboundConfig,
 } from "./inbound-schema.ts";
+export type { ChannelImportConfig, GuideConfig } from "./lists-schema.ts";
 export type { DnsConfig, OutboundConfig, RuleConfig } from "./outbound-schema.ts";
 export type { RelayConfig, UserConfig } from "./relay-schema.ts";
 
@@ -53,43 +59,12 @@ const Edge = v.strictObject({
     "Hosts that serve channels only; empty: channels are served on the control hosts.",
   ),
   tokens: list(EdgeToken, 100, "Tokens besides the admin's."),
+  signing_keys: list(
+    SigningKeySchema,
+    10,
+    "Keys of channels' signed addresses: the first signs, all verify; empty: one derived from ROOT_KEY.",
+  ),
   access_log: list(LogSink, 4, "Where hosts with access_log = true are logged."),
-});
-
-/** One channel, stored and loaded as a record of its own. */
-export const ChannelSchema = v.strictObject({
-  id: required(
-    pattern(/^ch_[A-Za-z0-9_-]{1,60}$/, "ch_ and 1 to 60 letters, digits, - or _"),
-    "The channel's address is /proxy/ID/stream.m3u8.",
-  ),
-  name: optional(text(200), "", "Shown in players; the id when empty."),
-  group: optional(text(200), "", "Group in the channel list."),
-  logo: absent(httpUrl(), "Picture in the channel list."),
-  tvg_id: optional(text(200), "", "Id in the programme guide."),
-  sources: required(
-    v.pipe(
-      v.array(secret("sealed", isHttpUrl, "an http:// or https:// playlist URL"), "a list of one URL"),
-      v.length(1, "one entry"),
-      v.metadata({ legal: "one entry" }),
-    ),
-    "The origin's playlist.",
-  ),
-  headers: optional(
-    v.pipe(
-      v.record(HEADER_NAME, secret("sealed", isHeaderValue, "a header value")),
-      v.maxEntries(50, "at most 50 headers"),
-      v.metadata({ legal: "at most 50 headers" }),
-    ),
-    {},
-    "Request headers sent to the origin, such as User-Agent and Referer; Authorization and Cookie to the source's own host only.",
-  ),
-  ignore_query: list(text(100, 1), 50, "Query names left out of the cache key."),
-  forward_query: list(
-    text(100, 1),
-    50,
-    "Viewers' query names passed to the origin and keyed; _HLS_* always are.",
-  ),
-  hide_query: optional(flag(), true, "Seal the queries of the origin's children."),
 });
 
 const RelayLink = v.strictObject({
@@ -107,12 +82,28 @@ export const ConfigSchema = v.strictObject({
   edge: optional(Edge, {}, "The edge as a whole."),
   hosts: list(HostSchema, 10_000, "Reverse proxy, by Host."),
   channels: list(ChannelSchema, 10_000, "HLS channels."),
+  channel_imports: list(
+    ChannelImportSchema,
+    LIST_LIMITS.IMPORTS_MAX,
+    "Providers' lists, imported as channels.",
+  ),
+  guides: list(
+    GuideSchema,
+    LIST_LIMITS.GUIDES_MAX,
+    "Programme guides for /epg.xml. The first that has a channel serves it, those of imports before these.",
+  ),
+  viewers: list(
+    ViewerSchema,
+    10_000,
+    "Subscribers: who may watch which channels, with a channel list of their own.",
+  ),
   relays: list(RelayLink, 100, "What the edge knows of relays."),
   relay: absent(RelaySchema, "The relay that reads this file; never sent to the edge."),
 });
 
 export type Config = v.InferOutput<typeof ConfigSchema>;
-export type ChannelConfig = Config["channels"][number];
 export type EdgeTokenConfig = Config["edge"]["tokens"][number];
+export type SigningKeyConfig = Config["edge"]["signing_keys"][number];
+export type ViewerConfig = Config["viewers"][number];
 export type LogSinkConfig = Config["edge"]["access_log"][number];
 export type RelayLinkConfig = Config["relays"][number];

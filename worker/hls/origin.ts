@@ -1,17 +1,27 @@
-// Fetches from a channel's origin: the channel's own headers and nothing of the viewer's, redirects followed by hand with
-// every hop's destination checked, a deadline until the headers. Bodies are the caller's.
+// Fetches from a channel's origin: the source's own header fields and cookies and nothing of the viewer's, redirects
+// followed by hand with every hop's destination checked, directly or through a relay, a deadline until the headers.
+// Bodies are the caller's.
 
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
+import { cookieField } from "../../shared/http/cookie-jar.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
-import { classifyHost } from "../../shared/net/destination.ts";
-import { sourceOf } from "./target.ts";
+import type { Exchange } from "../exchange.ts";
+import { fetchViaRelay } from "../proxy/via.ts";
+import { assertOutside, outsideFetch } from "./access/destination.ts";
+import { adoptCookies, cookieJar, takeCookies } from "./cookies.ts";
+import { meteredFetch } from "./origin-meter.ts";
+import { type Way, wayOf } from "./way.ts";
 
 export interface OriginRequest {
   readonly method: "GET" | "HEAD";
   readonly url: string;
+  /** Index of the source that it belongs to: it decides on headers, cookies and the way there. */
+  readonly source: number;
   /** As it goes into the Range header. */
   readonly range?: string | undefined;
+  /** Time until the reply's header fields, in milliseconds, where it is not the channel's: blocking reloads are held. */
+  readonly headerTimeoutMs?: number | undefined;
   /** Whether a compressed reply is welcome: the runtime decodes it, but then its length is unknown. */
   readonly compressed?: boolean;
 }
@@ -24,37 +34,44 @@ export interface OriginReply {
   readonly redirected: boolean;
 }
 
-/** Names of credentials: they go to the host that the channel names, never to one that an origin points at. */
-const CREDENTIALS = ["authorization", "cookie"] as const;
-/** Headers that the proxy itself decides on. */
-const OWN_HEADERS = [
-  "host",
-  "range",
-  "accept-encoding",
-  "connection",
-  "content-length",
-  "transfer-encoding",
-] as const;
-
 /**
  * The origin's 200 or 206.
  * @throws CausewayError `target_refused`, `upstream_unreachable`, `upstream_timeout`, `upstream_invalid` (redirects),
- * `not_found` (404, 410), `range_unsatisfiable` (416), `origin_status` (any other status)
+ * `not_found` (404, 410), `range_unsatisfiable` (416), `origin_status` (any other status); through a relay
+ * `relay_unreachable`, `relay_refused`, `secrets_missing`
  */
-export async function fetchOrigin(channel: ChannelConfig, request: OriginRequest): Promise<OriginReply> {
-  const source = new URL(sourceOf(channel));
-  const deadline = Date.now() + HLS_LIMITS.HEADER_TIMEOUT_MS;
+export async function fetchOrigin(
+  x: Exchange,
+  channel: ChannelConfig,
+  request: OriginRequest,
+): Promise<OriginReply> {
+  return meteredFetch(x, channel.id, () => fetchGood(x, channel, request));
+}
+
+async function fetchGood(x: Exchange, channel: ChannelConfig, request: OriginRequest): Promise<OriginReply> {
+  const way = wayOf(channel, request.source);
+  const deadline = Date.now() + (request.headerTimeoutMs ?? channel.response_header_timeout);
+  let reply = await follow(x, way, request, deadline);
+  const { status } = reply.response;
+  if ((status === 401 || status === 403) && (await adoptCookies(x, way.jar))) {
+    await discard(reply.response);
+    reply = await follow(x, way, request, deadline);
+  }
+  await assertGood(reply.response);
+  return reply;
+}
+
+/** The first reply that is no redirect, whatever its status. */
+async function follow(x: Exchange, way: Way, request: OriginRequest, deadline: number): Promise<OriginReply> {
   let url = URL.parse(request.url);
   for (let hop = 0; hop <= HLS_LIMITS.REDIRECTS_MAX; hop++) {
     if (url?.protocol !== "http:" && url?.protocol !== "https:") throw new CausewayError("upstream_invalid");
     url.hash = "";
-    assertAllowed(url, source);
-    const response = await send(channel, request, url, sameHost(url, source), deadline - Date.now());
+    assertAllowed(x, url, way);
+    const response = await send(x, way, { ...request, to: url }, deadline - Date.now());
+    takeCookies(x, way.jar, url, response);
     const location = isRedirect(response.status) ? response.headers.get("location") : null;
-    if (location === null) {
-      await assertGood(response);
-      return { response, url: url.href, redirected: hop > 0 };
-    }
+    if (location === null) return { response, url: url.href, redirected: hop > 0 };
     await discard(response);
     url = URL.parse(location, url);
   }
@@ -75,51 +92,56 @@ function sameHost(a: URL, b: URL): boolean {
 
 /**
  * An origin must not send the edge into networks that only the edge can reach. The host that the operator configured is
- * exempt, on its port: that is the operator's own word.
+ * exempt, on its port: that is the operator's own word. What a relay reaches is the relay's rules' business.
  */
-function assertAllowed(url: URL, source: URL): void {
-  if (sameHost(url, source)) return;
-  const place = classifyHost(url.hostname);
-  if (place !== "public" && place !== "name") throw new CausewayError("target_refused");
+function assertAllowed(x: Exchange, url: URL, way: Way): void {
+  if (!isTrusted(url, way)) assertOutside(x, url, way.relay);
 }
 
-async function send(
-  channel: ChannelConfig,
-  request: OriginRequest,
-  url: URL,
-  trusted: boolean,
-  timeoutMs: number,
-): Promise<Response> {
+/** The operator's own word. */
+function isTrusted(url: URL, { source, foreign }: Way): boolean {
+  return !foreign && sameHost(url, source);
+}
+
+interface Hop extends OriginRequest {
+  readonly to: URL;
+}
+
+async function send(x: Exchange, way: Way, hop: Hop, timeoutMs: number): Promise<Response> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), Math.max(timeoutMs, 0));
-  const target = new URL(url);
+  const target = new URL(hop.to);
   target.username = "";
   target.password = "";
-  const headers = originHeaders(channel, request, url, trusted);
-  const init = { method: request.method, headers, signal: controller.signal };
+  const { signal } = controller;
+  const init = { method: hop.method, headers: fieldsFor(way, hop), signal, redirect: "manual" } as const;
   try {
-    return await fetch(target.href, { ...init, redirect: "manual" });
+    if (way.relay === undefined) {
+      const direct = isTrusted(hop.to, way) ? fetch : outsideFetch(x.env);
+      return await direct(target.href, init);
+    }
+    return await fetchViaRelay(x.config, way.relay, target.href, init);
   } catch (cause) {
-    throw new CausewayError(
-      controller.signal.aborted ? "upstream_timeout" : "upstream_unreachable",
-      undefined,
-      {
-        cause,
-      },
-    );
+    if (signal.aborted) throw new CausewayError("upstream_timeout", undefined, { cause });
+    throw cause instanceof CausewayError
+      ? cause
+      : new CausewayError("upstream_unreachable", undefined, { cause });
   } finally {
     clearTimeout(timer);
   }
 }
 
-function originHeaders(channel: ChannelConfig, request: OriginRequest, url: URL, trusted: boolean): Headers {
-  const headers = new Headers(channel.headers);
-  for (const name of OWN_HEADERS) headers.delete(name);
-  if (!trusted) for (const name of CREDENTIALS) headers.delete(name);
-  headers.set("accept-encoding", request.compressed ? "gzip, br" : "identity");
-  if (request.range !== undefined) headers.set("range", request.range);
-  if (url.username !== "" && !headers.has("authorization")) headers.set("authorization", basic(url));
-  return headers;
+function fieldsFor(way: Way, { to, range, compressed }: Hop): Headers {
+  const fields = new Headers(sameHost(to, way.source) ? way.trustedFields : way.fields);
+  fields.set("accept-encoding", compressed ? "gzip, br" : "identity");
+  if (range !== undefined) fields.set("range", range);
+  if (to.username !== "" && !fields.has("authorization")) fields.set("authorization", basic(to));
+  const jar = cookieJar(way.jar);
+  if (jar) {
+    const cookie = cookieField(fields.get("cookie"), jar.match(to, Date.now()));
+    if (cookie !== undefined) fields.set("cookie", cookie);
+  }
+  return fields;
 }
 
 function basic({ username, password }: URL): string {

@@ -1,26 +1,45 @@
 // From a path under a channel to the origin's URL: the configured playlist, something below its directory, or something
 // below a sealed one. Any isolate can do it; nothing but the address and the configuration is needed.
 
-import type { ChannelConfig } from "../../shared/config/schema.ts";
+import type { ChannelConfig, SourceConfig } from "../../shared/config/schema.ts";
 import { decodeBase64Url } from "../../shared/config/secrets.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { parseAddress } from "../../shared/hls/address.ts";
+import { areDirectivesLegal } from "../../shared/hls/delivery.ts";
 import { filterQuery, joinQueries, queryPairs } from "../../shared/hls/query.ts";
+import type { Rendition } from "../../shared/hls/renditions.ts";
 import { directoryOf } from "../../shared/hls/resolve.ts";
 import { createSealer, type Sealer } from "../../shared/hls/seal.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
+import { shortName } from "../../shared/net/hash.ts";
 import type { Env } from "../env.ts";
 import type { Exchange } from "../exchange.ts";
+import { sourceInUse } from "./object/state.ts";
 import { DIRECTIVES, withQuery } from "./pins.ts";
-
-/** Index of the only source until a channel has several. */
-export const SOURCE = 0;
 
 export interface Target {
   readonly url: string;
+  /** Index of the source that it belongs to. */
+  readonly source: number;
   readonly playlist: boolean;
   /** Variables of the playlist that named this one (EXT-X-DEFINE:IMPORT). */
   readonly imported: ReadonlyMap<string, string>;
+  /** Set where another source may take over: channels with several sources, their playlist and its variants. */
+  readonly track?: Track;
+  /** True when a steering manifest's clone moved it: what lies below it at the origin does not lie below it here. */
+  readonly steered?: boolean;
+}
+
+/** A playlist of a channel whichever source it comes from. */
+export interface Track {
+  /** Names it within the channel, its viewer's query included. */
+  readonly key: string;
+  /** What it is in its multivariant playlist; undefined: the channel's own playlist. */
+  readonly rendition?: Rendition;
+  /** Its URL at `source` without what the viewer's player added. */
+  readonly plainUrl: string;
+  /** What the viewer's player added. */
+  readonly query: string;
 }
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
@@ -39,10 +58,10 @@ export async function channelSealer(env: Pick<Env, "ROOT_KEY">): Promise<Sealer>
   return sealer;
 }
 
-/** The configured playlist URL of a channel. */
-export function sourceOf(channel: ChannelConfig): string {
-  const source = channel.sources[SOURCE];
-  if (source === undefined) throw new CausewayError("internal");
+/** A channel's source by its index. @throws CausewayError `not_found` when it has none of that index (any more) */
+export function sourceOf(channel: ChannelConfig, index: number): SourceConfig {
+  const source = channel.sources[index];
+  if (source === undefined) throw new CausewayError("not_found");
   return source;
 }
 
@@ -51,16 +70,34 @@ type SealedDirectory = readonly [
   channel: string,
   source: number,
   directory: string,
-  variables: [string, string][],
+  variables: readonly (readonly [string, string])[],
+  offer?: SealedOffer,
 ];
+
+/** A variant's whole address stands sealed: what a viewer could change would look like a failing source. */
+type SealedOffer = readonly [file: string, rendition: Rendition, source: string];
+
+/** What a variant's own source is called that is none of the channel's any more: another one is to be asked for it. */
+const GONE = -1;
+
+/** Where a playlist's children lie. */
+export interface ChildPlace {
+  readonly source: number;
+  readonly directory: string;
+  readonly variables: ReadonlyMap<string, string>;
+  /** Of a variant that other sources may have, too: name and query of its file. */
+  readonly offer?: { readonly file: string; readonly rendition: Rendition };
+}
 
 export function sealDirectory(
   sealer: Sealer,
   channel: ChannelConfig,
-  directory: string,
-  variables: ReadonlyMap<string, string>,
+  { source, directory, variables, offer }: ChildPlace,
 ): Promise<string> {
-  const content: SealedDirectory = [channel.id, SOURCE, directory, [...variables]];
+  const place = [channel.id, source, directory, [...variables]] as const;
+  const content: SealedDirectory = offer
+    ? [...place, [offer.file, offer.rendition, nameOf(channel, source)]]
+    : place;
   return sealer.seal("directory", JSON.stringify(content));
 }
 
@@ -78,40 +115,49 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
   if (!address) throw new CausewayError("not_found");
   const query = x.url.search.slice(1);
   if (address.type === "stream")
-    return {
-      url: withQuery(sourceOf(channel), forwarded(channel, query)),
-      playlist: true,
-      imported: NO_VARIABLES,
-    };
+    return streamTarget(channel, sourceInUse(channel), forwarded(channel, query));
   if (address.type === "relative") {
+    // Which source's directory would be meant is unknown; such channels have sealed children only.
+    if (channel.sources.length > 1) throw new CausewayError("not_found");
     // As a parsed URL spells it: the configured text may have capitals, a default port or dot segments.
-    const url = below(directoryOf(new URL(sourceOf(channel)).href), address.path);
+    const url = below(directoryOf(new URL(sourceOf(channel, 0).url).href), address.path);
     return {
       url: withQuery(url, forwarded(channel, query)),
+      source: 0,
       playlist: address.playlist,
       imported: NO_VARIABLES,
     };
   }
   const sealer = await channelSealer(x.env);
-  const [directory, variables] = await openDirectory(sealer, channel, address.id);
+  const { source, directory, variables, offer } = await openDirectory(sealer, channel, address.id);
+  if (offer) {
+    const plainUrl = below(directory, offer.file);
+    const added = forwarded(channel, query);
+    const key = trackKey(offer.rendition, added);
+    const track = { key, rendition: offer.rendition, plainUrl, query: added };
+    return { url: withQuery(plainUrl, added), source, playlist: true, imported: variables, track };
+  }
   const childQuery = channel.hide_query ? await openQuery(sealer, channel, query) : query;
   return {
     url: withQuery(below(directory, address.path), childQuery),
+    source,
     playlist: address.playlist,
-    imported: new Map(variables),
+    imported: variables,
   };
 }
 
-async function openDirectory(
-  sealer: Sealer,
-  channel: ChannelConfig,
-  id: string,
-): Promise<[directory: string, variables: [string, string][]]> {
+async function openDirectory(sealer: Sealer, channel: ChannelConfig, id: string): Promise<ChildPlace> {
   const text = id.length > HLS_LIMITS.SEALED_CHARS_MAX ? undefined : await sealer.open("directory", id);
   if (text === undefined) throw new CausewayError("not_found");
-  const [channelId, source, directory, variables] = JSON.parse(text) as SealedDirectory;
-  if (channelId !== channel.id || source !== SOURCE) throw new CausewayError("not_found");
-  return [directory, variables];
+  const [channelId, source, directory, variables, offer] = JSON.parse(text) as SealedDirectory;
+  if (channelId !== channel.id) throw new CausewayError("not_found");
+  const place = { source, directory, variables: new Map(variables) };
+  if (!offer || channel.sources.length === 1) {
+    sourceOf(channel, source);
+    return place;
+  }
+  const [file, rendition, name] = offer;
+  return { ...place, source: nameOf(channel, source) === name ? source : GONE, offer: { file, rendition } };
 }
 
 /** The origin's own query, then what the viewer's player added. */
@@ -127,12 +173,31 @@ async function openQuery(sealer: Sealer, channel: ChannelConfig, query: string):
   return joinQueries(text.slice(channel.id.length + 1), added);
 }
 
+/** The channel's own playlist at one of its sources. `query`: what the viewer's player added. */
+export function streamTarget(channel: ChannelConfig, source: number, query: string): Target {
+  const plainUrl = sourceOf(channel, source).url;
+  const target = { url: withQuery(plainUrl, query), source, playlist: true, imported: NO_VARIABLES };
+  if (channel.sources.length === 1) return target;
+  return { ...target, track: { key: trackKey(undefined, query), plainUrl, query } };
+}
+
+/** The same for all reloads of one playlist: directives are left out, other forwarded queries make another playlist. */
+function trackKey(rendition: Rendition | undefined, query: string): string {
+  const lasting = filterQuery(query, (name) => !DIRECTIVES.has(name));
+  const kind = rendition ? `${rendition.t} ${rendition.i} ${shortName(JSON.stringify(rendition))}` : "stream";
+  return lasting === "" ? kind : `${kind} ${shortName(lasting)}`;
+}
+
+/** Addresses outlive pushes, after which the source of that index may be another one. */
+function nameOf(channel: ChannelConfig, index: number): string {
+  const source = channel.sources[index];
+  return source === undefined ? "" : shortName(`${source.via} ${source.url}`);
+}
+
 /** What of a viewer's query goes on to the origin. */
-function forwarded(channel: ChannelConfig, query: string): string {
+export function forwarded(channel: ChannelConfig, query: string): string {
   if (query === "") return "";
-  const names = new Set(queryPairs(query).map(({ name }) => name));
-  // RFC 8216bis section 6.2.5.2: a part is named within a segment.
-  if (names.has("_HLS_part") && !names.has("_HLS_msn")) throw new CausewayError("bad_request");
+  if (!areDirectivesLegal(query)) throw new CausewayError("bad_request");
   return filterQuery(query, (name) => DIRECTIVES.has(name) || channel.forward_query.includes(name));
 }
 

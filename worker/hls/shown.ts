@@ -1,0 +1,116 @@
+// What this isolate has shown of the playlists of channels with several sources: nothing of it is taken back, and a
+// playlist that stands still for too long is found out.
+
+import type { ChannelConfig } from "../../shared/config/schema.ts";
+import { CausewayError } from "../../shared/errors.ts";
+import { type Blocks, readBlocks } from "../../shared/hls/blocks.ts";
+import { headOf, type Numbering } from "../../shared/hls/renumber.ts";
+import { FAILOVER_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { ByteLru } from "../cache/byte-lru.ts";
+import type { Exchange } from "../exchange.ts";
+import { noteHead } from "./object/state.ts";
+import type { LoadedPlaylist, StoredPlaylist } from "./playlist-store.ts";
+import type { Target, Track } from "./target.ts";
+
+/** A playlist with how it is to be numbered; undefined: as it is. */
+export interface LoadedTrack extends LoadedPlaylist {
+  readonly numbering?: Numbering | undefined;
+}
+
+/** A playlist that other sources have, too. */
+export type Tracked = Target & { readonly track: Track };
+
+interface Shown {
+  readonly generation: number;
+  /** Last segment by the source's number, and when it rose. */
+  readonly last: number;
+  readonly roseAt: number;
+  /** First and last segment in the viewers' numbers. */
+  readonly shownFirst: number;
+  readonly shownLast: number;
+  readonly good: LoadedTrack;
+}
+
+const shown = new ByteLru<Shown>(LIMITS.TRACK_MEMORY_BYTES);
+const blocksOf = new WeakMap<StoredPlaylist, Blocks | null>();
+
+/** Names a playlist of this configuration in this isolate. */
+export function trackName(x: Exchange, channel: ChannelConfig, { track }: Tracked): string {
+  return `${x.config.epoch} ${channel.id} ${track.key}`;
+}
+
+/** Whether viewers were given a media playlist. */
+export function wasMedia(x: Exchange, channel: ChannelConfig, target: Tracked): boolean {
+  return shown.get(trackName(x, channel, target))?.good.stored.playlist.kind === "media";
+}
+
+/** Keeps a playlist that has no numbers, or keeps those that it has, for when its source fails. */
+export function keep(
+  x: Exchange,
+  channel: ChannelConfig,
+  target: Tracked,
+  good: LoadedPlaylist,
+): LoadedPlaylist {
+  const key = trackName(x, channel, target);
+  if (shown.get(key)?.good.stored === good.stored) return good;
+  const entry = { generation: -1, last: -1, roseAt: 0, shownFirst: 0, shownLast: -1, good };
+  shown.set(key, entry, good.stored.text.length * 4);
+  return good;
+}
+
+/** What was shown last, for as long as a playlist may be served while its origin fails. */
+export function usable(x: Exchange, channel: ChannelConfig, target: Tracked): LoadedTrack | undefined {
+  const good = shown.get(trackName(x, channel, target))?.good;
+  return good && Date.now() - good.stored.facts.at < good.stored.lifetime.staleMs ? good : undefined;
+}
+
+/** @throws CausewayError `playlist_malformed` */
+export function blocksIn(stored: StoredPlaylist): Blocks {
+  let blocks = blocksOf.get(stored);
+  if (blocks === undefined) {
+    blocks = readBlocks(stored.text) ?? null;
+    blocksOf.set(stored, blocks);
+  }
+  if (blocks === null) throw new CausewayError("playlist_malformed");
+  return blocks;
+}
+
+/** How long a live playlist may go without a new segment, in milliseconds. */
+export function patienceOf({ targetMs }: Blocks): number {
+  return targetMs > 0 ? LIMITS.STALE_TARGETS * targetMs : LIMITS.STALE_MS;
+}
+
+interface Candidate {
+  readonly loaded: LoadedTrack;
+  readonly blocks: Blocks;
+  readonly generation: number;
+}
+
+/**
+ * What viewers get: the playlist, or what they got before where it would take something back.
+ * @throws CausewayError `playlist_stale` when it has had no new segment for too long
+ */
+export function show(
+  x: Exchange,
+  channel: ChannelConfig,
+  target: Tracked,
+  { loaded, blocks, generation }: Candidate,
+): LoadedTrack {
+  const key = trackName(x, channel, target);
+  const before = shown.get(key);
+  const { stored, numbering } = loaded;
+  const isSame = before?.generation === generation;
+  const roseAt = isSame && blocks.last <= before.last ? before.roseAt : Date.now();
+  if (stored.playlist.live && Date.now() - roseAt > patienceOf(blocks))
+    throw new CausewayError("playlist_stale");
+  const last = isSame ? Math.max(blocks.last, before.last) : blocks.last;
+  const shownFirst = Math.max(blocks.first, numbering?.from ?? 0) + (numbering?.offset ?? 0);
+  const head = headOf(blocks, numbering);
+  const goesBack = before && (shownFirst < before.shownFirst || head.segment < before.shownLast);
+  const entry = goesBack
+    ? { ...before, generation, last, roseAt }
+    : { generation, last, roseAt, shownFirst, shownLast: head.segment, good: loaded };
+  shown.set(key, entry, entry.good.stored.text.length * 4);
+  if (!goesBack) noteHead(channel, target.track.key, head);
+  return entry.good;
+}
