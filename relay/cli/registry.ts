@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, LoadCommand>> = {
   push: () => import("./push.ts"),
   check: () => import("./check.ts"),
   login: () => import("./login.ts"),
+  sign: () => import("./sign.ts"),
   hash: () => import("./hash.ts"),
   "config-docs": () => import("./config-docs.ts"),
 };

@@ -9,6 +9,7 @@ import { formatAuthority } from "../../shared/net/address.ts";
 import { ROOT } from "../root.ts";
 import { claimPort } from "./listen.ts";
 import { BUILT, readManifest } from "./project.ts";
+import { publicNetwork } from "./public-network.ts";
 import { type RuntimeProcesses, shieldFromInterrupt, watchRuntime } from "./runtime-processes.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -24,6 +25,8 @@ export interface EdgeOptions {
    * front name the client; without it nobody may.
    */
   readonly vars: Readonly<Record<string, string>>;
+  /** Buckets by their bindings, besides those of wrangler.toml; they live below `stateDir`, too. */
+  readonly buckets?: Readonly<Record<string, string>>;
   /** What the runtime and the Worker log; nothing is printed without it. */
   readonly onLog?: (level: string, message: string) => void;
 }
@@ -69,13 +72,14 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
 }
 
-function miniflareOptions({ host, stateDir, vars, onLog }: EdgeOptions, port: number) {
+function miniflareOptions({ host, stateDir, vars, buckets, onLog }: EdgeOptions, port: number) {
   const manifest = readManifest();
   const { compatibility_date: compatibilityDate, compatibility_flags: compatibilityFlags } = manifest;
   const objects = manifest.durable_objects.bindings.map(({ name, class_name }) => [
     name,
     { className: class_name, useSQLite: true },
   ]);
+  const declared = manifest.r2_buckets.map(({ binding, bucket_name }) => [binding, bucket_name]);
   return convertV4MiniflareOptions({
     rootPath: ROOT,
     // The entry worker goes unused; it gets a free port on loopback.
@@ -98,7 +102,8 @@ function miniflareOptions({ host, stateDir, vars, onLog }: EdgeOptions, port: nu
         // A secret that nobody knows: on the direct socket no header about the client may be believed.
         bindings: { FRONT_SECRET: randomUUID(), ...manifest.vars, ...vars },
         durableObjects: Object.fromEntries(objects),
-        serviceBindings: { [manifest.assets.binding]: "page" },
+        r2Buckets: { ...Object.fromEntries(declared), ...buckets },
+        serviceBindings: { [manifest.assets.binding]: "page", PUBLIC_NETWORK: publicNetwork() },
         // Miniflare would copy all headers of each request to an origin; the Worker removes its own.
         stripCfConnectingIp: false,
         unsafeDirectSockets: [{ host, port, proxy: false }],

@@ -27,11 +27,11 @@ async function readToml(path: string): Promise<unknown> {
 }
 
 /**
- * Variables of the control link's token and of the ingress's key: both ends of each are on this machine. Passwords are never
- * made up.
+ * Variables of the control link's token and of the ingress's key, whose ends are both on this machine, and of what the edge
+ * itself hands out: keys of signed addresses, and secrets in subscribers' addresses. Passwords are never made up.
  */
 export function tokenVariables(raw: unknown): string[] {
-  const { relays, relay } = asTable(raw);
+  const { relays, relay, viewers, edge } = asTable(raw);
   const links = asList(relays).map(asTable);
   const inbounds = asList(asTable(relay).inbounds).map(asTable);
   const tokens = [
@@ -39,6 +39,8 @@ export function tokenVariables(raw: unknown): string[] {
     asTable(relay).admin_token,
     ...links.flatMap(({ token, key }) => [token, key]),
     ...inbounds.map(({ key }) => key),
+    ...asList(viewers).map((viewer) => asTable(viewer).token),
+    ...asList(asTable(edge).signing_keys).map((signing) => asTable(signing).key),
   ];
   const names = tokens.map((token) => /^env:([A-Za-z_]\w*)$/.exec(String(token))?.[1]);
   return [...new Set(names.filter((name) => name !== undefined))];

@@ -20,6 +20,7 @@ const Manifest = v.object({
   vars: v.optional(v.record(v.string(), v.string()), {}),
   assets: v.object({ directory: v.string(), binding: v.string() }),
   durable_objects: v.object({ bindings: v.array(v.object({ name: v.string(), class_name: v.string() })) }),
+  r2_buckets: v.optional(v.array(v.object({ binding: v.string(), bucket_name: v.string() })), []),
 });
 
 export type WorkerManifest = v.InferOutput<typeof Manifest>;

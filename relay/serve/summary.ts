@@ -23,7 +23,7 @@ export interface Running {
 /** The lines, without a final line break. */
 export function startSummary(running: Running): string {
   const { config, edgeUrl } = running;
-  const channels = config.channels.map(({ id }) => `${edgeUrl}/proxy/${id}/stream.m3u8`);
+  const channels = config.channels.map((channel) => channelLine(channel, edgeUrl));
   return [
     ...table(
       ["WHAT", "LISTENS ON", "SET BY"],
@@ -52,7 +52,7 @@ export const SOCKS_KINDS: readonly string[] = ["mixed", "socks"];
 /** Commands that work as they stand. */
 export function thingsToTry({ config, edgeUrl, demoUrl, proxy }: Running): string[] {
   const host = config.hosts.find(({ host }) => !host.startsWith("*."))?.host;
-  const channel = config.channels[0]?.id;
+  const channel = config.channels.find(({ kind, access }) => kind === "hls" && access === "public")?.id;
   const socks = config.relay?.inbounds.find(({ kind }) => SOCKS_KINDS.includes(kind));
   const openProxy = socks !== undefined && "auth" in socks && socks.auth === "none" ? proxy : undefined;
   return [
@@ -64,6 +64,12 @@ export function thingsToTry({ config, edgeUrl, demoUrl, proxy }: Running): strin
       : [`curl -x socks5h://${openProxy} -o /dev/null ${demoUrl}/bytes/100000000`]),
     ...(channel === undefined ? [] : [`curl ${edgeUrl}/proxy/${channel}/stream.m3u8`]),
   ];
+}
+
+/** Where a channel plays, or what makes an address for it. */
+function channelLine({ id, kind, access }: Config["channels"][number], edgeUrl: string): string {
+  if (access === "token") return `${id}, by signed addresses: causeway sign ${id}`;
+  return `${edgeUrl}/proxy/${id}/${kind === "ts" ? "stream.ts" : "stream.m3u8"}`;
 }
 
 /** Names that lead to this machine are shown as URLs, others as names. */

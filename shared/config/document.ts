@@ -1,25 +1,27 @@
 // The document as the edge keeps it: the raw file without [relay], tokens as verifiers, other secrets sealed. Also its
 // index for isolates and its masked form for showing. Pure; cryptography and environment come in as functions.
 
+import { type ListedChannel, listedChannel } from "../lists/listed-channel.ts";
 import { isEnvReference, isKeptSecret, MASK, type SecretKind } from "./fields.ts";
 import { type Field, fieldBelow, formatPath, isTable, type Path, ROOT_FIELD } from "./inspect.ts";
 import { type Problem, showValue } from "./problem.ts";
 import type {
-  ChannelConfig,
+  ChannelImportConfig,
   Config,
   EdgeTokenConfig,
+  GuideConfig,
   HostConfig,
   LogSinkConfig,
   RelayLinkConfig,
+  SigningKeyConfig,
+  ViewerConfig,
 } from "./schema.ts";
 
 /** A raw document: what TOML or JSON gave. */
 export type RawDocument = Readonly<Record<string, unknown>>;
 
 /** What an isolate knows of a channel without loading its record. */
-export type ChannelSummary = Pick<ChannelConfig, "id" | "name" | "group" | "tvg_id"> & {
-  readonly logo?: string;
-};
+export type ChannelSummary = ListedChannel;
 
 /** What every isolate loads: everything but the channels' records. */
 export interface Index {
@@ -29,6 +31,10 @@ export interface Index {
   readonly relays: RelayLinkConfig[];
   readonly channels: ChannelSummary[];
   readonly access_log: LogSinkConfig[];
+  readonly signing_keys: SigningKeyConfig[];
+  readonly viewers: ViewerConfig[];
+  readonly imports: ChannelImportConfig[];
+  readonly guides: GuideConfig[];
 }
 
 export interface EdgeDocumentOptions {
@@ -194,11 +200,11 @@ export function indexOf(config: Config): Index {
     channel_hosts: config.edge.channel_hosts,
     tokens: config.edge.tokens,
     relays: config.relays,
-    channels: config.channels.map(summaryOf),
+    channels: config.channels.map(listedChannel),
     access_log: config.edge.access_log,
+    signing_keys: config.edge.signing_keys,
+    viewers: config.viewers,
+    imports: config.channel_imports,
+    guides: config.guides,
   };
-}
-
-function summaryOf({ id, name, group, logo, tvg_id }: ChannelConfig): ChannelSummary {
-  return { id, name, group, tvg_id, ...(logo === undefined ? {} : { logo }) };
 }

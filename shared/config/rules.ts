@@ -4,13 +4,17 @@
 import { canonicalHost } from "../net/host-name.ts";
 import { isLoopbackAuthority } from "../net/loopback.ts";
 import { HostSet } from "../net/routes.ts";
+import { checkSources } from "./channel-rules.ts";
 import { checkHosts } from "./host-rules.ts";
 import { checkInbounds } from "./inbound-rules.ts";
 import { isTable } from "./inspect.ts";
+import { checkLists } from "./lists-rules.ts";
 import { checkOutbounds } from "./outbound-rules.ts";
 import { type Problem, showValue } from "./problem.ts";
 import { duplicates, type Entry, entriesOf, type Table, textOf } from "./rule-entries.ts";
+import { checkTransportStreams } from "./transport-rules.ts";
 import { checkWays } from "./upstream-rules.ts";
+import { checkViewers } from "./viewer-rules.ts";
 
 /** Problems that no single key shows. */
 export function checkRules(raw: Table): Problem[] {
@@ -23,6 +27,11 @@ export function checkRules(raw: Table): Problem[] {
     ...checkHosts(raw),
     ...checkWays(raw),
     ...duplicates(entriesOf(raw, "channels"), "id", (entry) => textOf(entry, "id")),
+    ...checkSources(raw),
+    ...checkTransportStreams(raw),
+    ...checkLists(raw),
+    ...duplicates(entriesOf(edge, "signing_keys", "edge."), "id", (entry) => textOf(entry, "id")),
+    ...checkViewers(raw),
     ...duplicates(entriesOf(raw, "relays"), "name", (entry) => textOf(entry, "name")),
     ...duplicates(entriesOf(relay, "users", "relay."), "name", (entry) => textOf(entry, "name")),
     ...checkLink(relay),

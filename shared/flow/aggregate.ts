@@ -4,6 +4,7 @@
 
 import { STATS_LIMITS } from "../limits.ts";
 import type { Batch, ServiceDelta } from "./batch.ts";
+import { addChannelCounts, copyChannelCounts, noChannelCounts } from "./channel.ts";
 import { addCounters, isZero, zeroCounters } from "./counters.ts";
 import type { FlowRecord } from "./flow.ts";
 import { hasTerms, QuotaBook, type QuotaNews, type QuotaRow } from "./quota.ts";
@@ -162,7 +163,7 @@ export class Aggregate {
     for (const counters of row.unfolded) {
       const entry = this.#totals.entry(counters.service, counters.kind);
       this.#totals.add(entry, counters);
-      source.unfolded.set(entry, { ...counters });
+      source.unfolded.set(entry, copyOf(counters));
     }
     this.#sources.set(row.source, source);
   }
@@ -185,7 +186,7 @@ export class Aggregate {
       this.#totals.shift(entry, batch.last ? 0 : delta.active);
       source.gauges.set(entry, (source.gauges.get(entry) ?? 0) + (batch.last ? 0 : delta.active));
       source.open += batch.last ? 0 : delta.active;
-      if (isZero(delta)) continue;
+      if (isZero(delta) && !delta.channel) continue;
       let sum = source.unfolded.get(entry);
       if (!sum) {
         sum = { service: entry.service, kind: entry.kind, ...zeroCounters() };
@@ -193,6 +194,9 @@ export class Aggregate {
       }
       addCounters(sum, delta);
       if (delta.refused) sum.refused = sumOf(sum.refused, delta.refused);
+      if (!delta.channel) continue;
+      sum.channel ??= noChannelCounts();
+      addChannelCounts(sum.channel, delta.channel);
     }
   }
 
@@ -240,11 +244,17 @@ function sumOf(a: Refusals | undefined, b: Refusals): Refusals {
   return toRefusals(sum);
 }
 
+/** Sums go on growing in place, and a row must stay what it is. */
+function copyOf(counters: ServiceCounters): ServiceCounters {
+  const { channel } = counters;
+  return { ...counters, ...(channel && { channel: copyChannelCounts(channel) }) };
+}
+
 function newSource(): Source {
   return { seq: 0, seenAt: 0, open: 0, gauges: new Map(), unfolded: new Map(), flows: [] };
 }
 
 function toRow(id: string, source: Source, lost: boolean): SourceRow {
-  const unfolded = [...source.unfolded.values()].map((counters) => ({ ...counters }));
+  const unfolded = [...source.unfolded.values()].map(copyOf);
   return { source: id, seq: source.seq, seen_at: source.seenAt, open: source.open, lost, unfolded };
 }

@@ -2,9 +2,11 @@
 // Batches of a source are numbered 1, 2, 3… and sent one at a time until acknowledged, so that each is merged once.
 
 import * as v from "valibot";
-import { FLOW_LIMITS, STATS_LIMITS } from "../limits.ts";
+import { FLOW_LIMITS } from "../limits.ts";
+import { ChannelDeltaSchema } from "./channel.ts";
 import { CLOSE_REASONS, FLOW_KINDS } from "./flow.ts";
 import type { QuotaNews, ServiceTerms } from "./quota.ts";
+import { RefusalsSchema } from "./refusals.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(FLOW_LIMITS.TEXT_CHARS_MAX));
@@ -43,12 +45,9 @@ const ServiceDeltaSchema = v.object({
   /** Flows open when the batch was sealed: a gauge, not a delta. */
   active: count,
   /** Refusals by error code; absent: none, or a source that does not tell them apart. */
-  refused: v.optional(
-    v.pipe(
-      v.record(v.pipe(v.string(), v.regex(/^[a-z_]{1,40}$/)), count),
-      v.maxEntries(STATS_LIMITS.REFUSAL_CODES_MAX + 1),
-    ),
-  ),
+  refused: v.optional(RefusalsSchema),
+  /** Present for channels that were asked for something. */
+  channel: v.optional(ChannelDeltaSchema),
 });
 
 /** Batches arrive from relays over the network, so they are validated; `v.safeParse` never throws. */

@@ -42,6 +42,8 @@ export interface Flow extends Readonly<Omit<FlowInit, "target">> {
   /** WebSocket messages from the client towards the target, and back; 0 for all that is no WebSocket. */
   messagesUp: number;
   messagesDown: number;
+  /** Of a channel: the hash of who is sent something, once that begins; counted as watching until the flow ends. */
+  viewer?: number | undefined;
   /** Set from elsewhere: whoever moves the bytes breaks the transfer off at its next step, as "closed". */
   readonly cut: CutCause | undefined;
   /** Called once when `cut` is set, in whatever context: for movers that have no next step. Must not throw. */

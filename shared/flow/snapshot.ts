@@ -1,5 +1,6 @@
 // The messages of the stats WebSocket, as dashboards read them. Types only; built by the stats object.
 
+import type { ChannelSnapshot } from "./channel.ts";
 import type { Counters } from "./counters.ts";
 import type { ClosedFlowRecord, FlowKind, FlowRecord } from "./flow.ts";
 import type { QuotaState } from "./quota.ts";
@@ -21,6 +22,8 @@ export interface ServiceSnapshot extends Counters {
   down_rate: number;
   /** Refusals by error code. */
   refused: Refusals;
+  /** Present for channels. */
+  channel?: ChannelSnapshot;
   /** Bytes of both kinds of a host together; absent: none is configured. */
   quota?: QuotaState;
   /** The first millisecond of the day from which on the host is over; since the epoch. */

@@ -2,7 +2,10 @@
 // Bounded in services; those on top are summed up as "other". Pure: time comes in as an argument.
 
 import { STATS_LIMITS } from "../limits.ts";
+import { AudiencePlaces } from "./audience.ts";
 import type { ServiceDelta } from "./batch.ts";
+import { addChannelCounts, type ChannelCounts } from "./channel.ts";
+import { ChannelEntry } from "./channel-entry.ts";
 import { addCounters, type Counters, zeroCounters } from "./counters.ts";
 import type { FlowKind } from "./flow.ts";
 import { hasTerms, type QuotaBook } from "./quota.ts";
@@ -15,6 +18,7 @@ export interface ServiceCounters extends Counters {
   service: string;
   kind: FlowKind;
   refused?: Refusals | undefined;
+  channel?: ChannelCounts | undefined;
 }
 
 /** One service's place in the totals. */
@@ -24,6 +28,8 @@ export interface ServiceEntry {
   readonly kind: FlowKind;
   readonly counters: Counters;
   readonly refused: Map<string, number>;
+  /** Of a channel; made with the first report of one. */
+  channel: ChannelEntry | undefined;
   active: number;
   /** Present while the service moves bytes. */
   series: Series | undefined;
@@ -48,6 +54,7 @@ export class Totals {
   readonly all: Counters = zeroCounters();
   active = 0;
   readonly series = new Series(STATS_LIMITS.SERIES_STEP_MS, STATS_LIMITS.SERIES_POINTS);
+  readonly #places = new AudiencePlaces(STATS_LIMITS.VIEWERS_KEPT_MAX);
   readonly #entries = new Map<string, ServiceEntry>();
 
   /** The entry of a service; past the bound a new one shares that of "other". */
@@ -63,6 +70,7 @@ export class Totals {
       kind,
       counters: zeroCounters(),
       refused: new Map(),
+      channel: undefined,
       active: 0,
       series: undefined,
     };
@@ -71,19 +79,29 @@ export class Totals {
   }
 
   /** Adds counters without a time: those that were stored. */
-  add(entry: ServiceEntry, counters: Readonly<Counters> & { readonly refused?: Refusals | undefined }): void {
+  add(
+    entry: ServiceEntry,
+    counters: Readonly<Counters> & Pick<ServiceCounters, "refused" | "channel">,
+  ): void {
     addCounters(entry.counters, counters);
     addCounters(this.all, counters);
     addRefusals(entry.refused, counters.refused);
+    if (counters.channel) addChannelCounts(this.#channelOf(entry).counts, counters.channel);
   }
 
   /** Adds what a source counted between `from` and `to`. */
   addReported(entry: ServiceEntry, delta: ServiceDelta, from: number, to: number): void {
     this.add(entry, delta);
+    if (delta.channel) this.#channelOf(entry).note(delta.channel, to);
     if (delta.up === 0 && delta.down === 0 && delta.requests === 0) return;
     entry.series ??= new Series(STATS_LIMITS.SERIES_STEP_MS, SERVICE_STEPS);
     entry.series.spread(from, to, delta);
     this.series.spread(from, to, delta);
+  }
+
+  #channelOf(entry: ServiceEntry): ChannelEntry {
+    entry.channel ??= new ChannelEntry(this.#places);
+    return entry.channel;
   }
 
   /** Changes the number of a service's open flows. */
@@ -107,16 +125,19 @@ export class Totals {
         up_rate: rates.up,
         down_rate: rates.down,
         refused: toRefusals(entry.refused),
+        ...(entry.channel && { channel: entry.channel.snapshot(now) }),
         ...termsOf(entry, quotas, now),
       };
     });
   }
 
-  /** Frees the rates of services that have been quiet for all their steps. */
+  /** Frees the rates of services that have been quiet for all their steps, and viewers who have left. */
   prune(now: number): void {
     const oldest = now - SERVICE_STEPS * STATS_LIMITS.SERIES_STEP_MS;
-    for (const entry of this.#entries.values())
+    for (const entry of this.#entries.values()) {
       if (entry.series && entry.series.latest < oldest) entry.series = undefined;
+      entry.channel?.prune(now);
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import {
   formatBytes,
   formatDuration,
   formatFrequency,
+  formatLatency,
   formatRate,
   formatShare,
 } from "../../worker/dashboard/format.ts";
@@ -56,6 +57,17 @@ describe("formatFrequency", () => {
   it("keeps one decimal below ten", () => {
     expect([0, 0.5, 9.94, 47.5].map(formatFrequency)).toEqual(["0/s", "0.5/s", "9.9/s", "48/s"]);
   });
+});
+
+describe("formatLatency", () => {
+  it.each([
+    [0, "0 ms"],
+    [0.4, "0 ms"],
+    [85.2, "85 ms"],
+    [999.4, "999 ms"],
+    [999.6, "1.00 s"],
+    [12_345, "12.35 s"],
+  ])("writes %d as %s", (ms, text) => expect(formatLatency(ms)).toBe(text));
 });
 
 describe("formatShare", () => {

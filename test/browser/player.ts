@@ -10,6 +10,7 @@ import type { Browser } from "playwright-core";
 declare global {
   interface Window {
     Hls: typeof HlsClass;
+    inBetween(): Promise<void>;
   }
 }
 
@@ -24,12 +25,29 @@ export interface Playback {
   /** Pictures decoded, and their height. */
   frames: number;
   height: number;
+  /** Partial segments loaded, and keys. */
+  parts: number;
+  keys: number;
+  /** Names of the audio tracks, and how many segments of each were loaded. */
+  audio: Record<string, number>;
+}
+
+export interface PlayOptions {
+  /** Changes to the audio track of this index in the middle. */
+  readonly audioTrack?: number;
+  /** Run in the middle. */
+  readonly inBetween?: () => Promise<void>;
 }
 
 const PAGE = `<!doctype html><title>Player</title><video muted playsinline></video><script src="/hls.js"></script>`;
 
 /** Plays `playlist` for `seconds` in a page of its own and reports how it went. */
-export async function playChannel(browser: Browser, playlist: string, seconds: number): Promise<Playback> {
+export async function playChannel(
+  browser: Browser,
+  playlist: string,
+  seconds: number,
+  { audioTrack, inBetween }: PlayOptions = {},
+): Promise<Playback> {
   const library = await readFile(createRequire(import.meta.url).resolve("hls.js/dist/hls.min.js"));
   const server = createServer((request, response) => {
     const script = request.url === "/hls.js";
@@ -40,7 +58,8 @@ export async function playChannel(browser: Browser, playlist: string, seconds: n
   const page = await browser.newPage();
   try {
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    return await page.evaluate(playInPage, { playlist, seconds });
+    await page.exposeFunction("inBetween", async () => inBetween?.());
+    return await page.evaluate(playInPage, { playlist, seconds, audioTrack });
   } finally {
     await page.close();
     server.closeAllConnections();
@@ -49,7 +68,15 @@ export async function playChannel(browser: Browser, playlist: string, seconds: n
 }
 
 /** Runs in the page. Rejects when playback has not begun after 15 s. */
-async function playInPage({ playlist, seconds }: { playlist: string; seconds: number }): Promise<Playback> {
+async function playInPage({
+  playlist,
+  seconds,
+  audioTrack,
+}: {
+  playlist: string;
+  seconds: number;
+  audioTrack: number | undefined;
+}): Promise<Playback> {
   const video = document.querySelector("video");
   if (!video) throw new Error("Cannot play: the page has no video element");
   const trouble: string[] = [];
@@ -61,6 +88,15 @@ async function playInPage({ playlist, seconds }: { playlist: string; seconds: nu
   hls.on(window.Hls.Events.ERROR, (_, { fatal, details, response }) => {
     if (fatal || begun) trouble.push(`${fatal ? "fatal " : ""}${details} ${response?.code ?? ""}`);
   });
+  let parts = 0;
+  let keys = 0;
+  const audio: Record<string, number> = {};
+  hls.on(window.Hls.Events.FRAG_LOADED, (_, { frag, part }) => {
+    if (part) parts++;
+    const track = frag.type === "audio" ? hls.audioTracks[frag.level]?.name : undefined;
+    if (track !== undefined) audio[track] = (audio[track] ?? 0) + 1;
+  });
+  hls.on(window.Hls.Events.KEY_LOADED, () => keys++);
   hls.loadSource(playlist);
   hls.attachMedia(video);
   await new Promise<void>((resolve, reject) => {
@@ -73,11 +109,14 @@ async function playInPage({ playlist, seconds }: { playlist: string; seconds: nu
   begun = true;
   const startedAt = performance.now();
   const from = video.currentTime;
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  await new Promise((resolve) => setTimeout(resolve, seconds * 500));
+  if (audioTrack !== undefined) hls.audioTrack = audioTrack;
+  await window.inBetween();
+  await new Promise((resolve) => setTimeout(resolve, seconds * 500));
   const elapsed = (performance.now() - startedAt) / 1000;
   const advanced = video.currentTime - from;
   const frames = video.getVideoPlaybackQuality().totalVideoFrames;
   const height = video.videoHeight;
   hls.destroy();
-  return { elapsed, advanced, trouble: trouble.slice(0, 20), frames, height };
+  return { elapsed, advanced, trouble: trouble.slice(0, 20), frames, height, parts, keys, audio };
 }

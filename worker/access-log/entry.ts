@@ -4,6 +4,7 @@
 import { CausewayError } from "../../shared/errors.ts";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import { ACCESS_LOG_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { maskPath } from "../../shared/viewers/address.ts";
 import type { Call, CallLog, LiveContext } from "../proxy/call.ts";
 import { clipped, type LogRecord, refererOf } from "./record.ts";
 
@@ -94,7 +95,7 @@ export class LogEntry implements CallLog {
       host: x.url.host,
       service: plan.service,
       method: x.request.method,
-      path: x.url.pathname.slice(0, LIMITS.PATH_CHARS_MAX),
+      path: maskPath(x.url.pathname).slice(0, LIMITS.PATH_CHARS_MAX),
       scheme: arrival?.scheme ?? x.url.protocol.slice(0, -1),
       protocol: this.#cf.protocol,
       status: this.#status || CLIENT_LEFT,

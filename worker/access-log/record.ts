@@ -2,6 +2,7 @@
 // no credentials, no other header than the two named. Pure.
 
 import { ACCESS_LOG_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { maskPath } from "../../shared/viewers/address.ts";
 
 export interface LogRecord {
   readonly event: "request";
@@ -14,7 +15,7 @@ export interface LogRecord {
   /** The configured host that served it, as in the stats. */
   readonly service: string;
   readonly method: string;
-  /** Without query. */
+  /** Without query; tokens of channels that stand in a path are "***". */
   readonly path: string;
   readonly scheme: string;
   /** HTTP version towards the client, as in "HTTP/2"; null where no network in front tells. */
@@ -59,5 +60,5 @@ export function refererOf(value: string | null): string | null {
   // Parsed whole: cut before, credentials could be taken for a host.
   const url = value === null ? null : URL.parse(value);
   if (url?.protocol !== "https:" && url?.protocol !== "http:") return null;
-  return clipped(url.origin + url.pathname, LIMITS.HEADER_CHARS_MAX);
+  return clipped(url.origin + maskPath(url.pathname), LIMITS.HEADER_CHARS_MAX);
 }

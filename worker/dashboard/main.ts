@@ -1,6 +1,7 @@
 // The dashboard's composition: session, connection, and the parts that show what arrives.
 
 import type { Snapshot, StatsMessage } from "../../shared/flow/snapshot.ts";
+import { createChannels } from "./channels.ts";
 import { createChart } from "./chart.ts";
 import { StatsConnection } from "./connection.ts";
 import { createConnections } from "./connections.ts";
@@ -38,7 +39,14 @@ const signOutButton = byId("sign-out");
 
 function createViews(): (message: StatsMessage) => void {
   const connections = createConnections(() => isOperator);
-  const views = [createTotals(), createChart(), createServices(), createRelays(), showLostSources];
+  const views = [
+    createTotals(),
+    createChart(),
+    createChannels(),
+    createServices(),
+    createRelays(),
+    showLostSources,
+  ];
   return (message) => {
     connections(message);
     if (message.type === "snapshot") for (const view of views) view(message);

@@ -12,7 +12,7 @@ import { DIRECTORY_LIMITS as LIMITS, SIGN_IN_LIMITS } from "../../shared/limits.
 import { hashPassword } from "../access/passwords.ts";
 import type { Env } from "../env.ts";
 import { withDeadline } from "./deadline.ts";
-import type { LiveDocument, PurgeScope } from "./live.ts";
+import type { ListsState, LiveDocument, PurgeScope } from "./live.ts";
 import type {
   ChecksReply,
   CommitOrder,
@@ -64,6 +64,8 @@ export interface DirectoryCalls {
   down(ids: readonly string[]): Promise<void>;
   /** The active checks of the configuration in service. */
   checks(): Promise<ChecksReply>;
+  /** Takes over which state of imported lists and of the guide is current. */
+  listed(lists: ListsState): Promise<void>;
 }
 
 /** The stub's methods: as the class has them, but every answer is a promise. */
@@ -81,7 +83,8 @@ type Stub = {
     | "live"
     | "purge"
     | "down"
-    | "checks"]: (...args: Parameters<Directory[M]>) => Promise<ReturnType<Directory[M]>>;
+    | "checks"
+    | "listed"]: (...args: Parameters<Directory[M]>) => Promise<ReturnType<Directory[M]>>;
 };
 
 /** Runs after each change made through these calls; `pushed` is the epoch of a new version, undefined for a purge. */
@@ -100,6 +103,10 @@ export function directoryCalls(env: Env, onStored: OnStored): DirectoryCalls {
     redeem: async (id, expiresAt) => (await ask(() => stub.redeem(id, expiresAt))).first,
     live: () => ask(() => stub.live()),
     checks: () => ask(() => stub.checks()),
+    async listed(lists) {
+      await ask(() => stub.listed(lists));
+      await onStored();
+    },
     async purge(scope) {
       const { seq } = await ask(() => stub.purge(scope));
       await onStored();

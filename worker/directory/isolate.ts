@@ -4,15 +4,20 @@
 import type { ChannelSummary } from "../../shared/config/document.ts";
 import type {
   ChannelConfig,
+  ChannelImportConfig,
   EdgeTokenConfig,
   HostConfig,
   LogSinkConfig,
   RelayLinkConfig,
+  SigningKeyConfig,
+  ViewerConfig,
 } from "../../shared/config/schema.ts";
 import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { HostSet, RouteTable } from "../../shared/net/routes.ts";
 import type { Env } from "../env.ts";
 import { confirmChecks, tellChecks } from "../health/follow.ts";
+import { confirmLists, tellLists } from "../lists/follow.ts";
+import { ImportedChannels } from "../lists/imported-channels.ts";
 import { sharedCache } from "./cache.ts";
 import { type DirectoryCalls, directoryCalls } from "./calls.ts";
 import { type Egress, egressOf } from "./egress.ts";
@@ -36,6 +41,13 @@ export interface ConfigSnapshot {
   readonly channels: readonly ChannelSummary[];
   /** Where requests of hosts with an access log are recorded; header values are sealed. */
   readonly logSinks: readonly LogSinkConfig[];
+  /** Keys of signed addresses, sealed: the first signs, all verify. */
+  readonly signingKeys: readonly SigningKeyConfig[];
+  readonly viewers: readonly ViewerConfig[];
+  /** Imported lists; which state of each is current stands in `live`. */
+  readonly imports: readonly ChannelImportConfig[];
+  /** Whether any guide is configured. */
+  readonly hasGuide: boolean;
   /** Purges and upstreams that are down, as of about 5 s ago at most: newer than the version, and another object then. */
   readonly live: LiveState;
   /**
@@ -51,7 +63,7 @@ export interface ConfigSnapshot {
 }
 
 /** Raise it when the shape of Index or of a record changes: isolates of two releases share one cache for a while. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** Where background work of a request is put. */
 export type Waiter = Pick<ExecutionContext, "waitUntil">;
@@ -59,6 +71,7 @@ export type Waiter = Pick<ExecutionContext, "waitUntil">;
 export class IsolateConfig {
   readonly #poller = new ConfigPoller<ConfigSnapshot>();
   readonly #records = new ChannelRecords();
+  readonly #imported = new ImportedChannels();
   #live = new LiveState(NOTHING_LIVE);
 
   /** @throws CausewayError `config_unavailable` when nothing was pushed yet, or the directory fails and nothing is known */
@@ -71,7 +84,7 @@ export class IsolateConfig {
     return directoryCalls(env, async (pushed) => {
       await sharedCache(env).remove("version");
       this.#poller.expire();
-      if (pushed !== undefined) await tellChecks(env, pushed);
+      if (pushed !== undefined) await Promise.all([tellChecks(env, pushed), tellLists(env, pushed)]);
     });
   }
 
@@ -124,6 +137,8 @@ export class IsolateConfig {
     // A push is told to the checks by whoever pushed; this mends what was lost on the way.
     if (index.hosts.some(({ health }) => health.active !== undefined))
       ctx.waitUntil(confirmChecks(env, epoch));
+    const { imports } = index;
+    if (imports.length + index.guides.length > 0) ctx.waitUntil(confirmLists(env, epoch));
     const live = () => this.#live;
     const ids = new Set(index.channels.map(({ id }) => id));
     return {
@@ -136,13 +151,20 @@ export class IsolateConfig {
       relays: index.relays,
       channels: index.channels,
       logSinks: index.access_log,
+      signingKeys: index.signing_keys,
+      viewers: index.viewers,
+      imports,
+      hasGuide: index.guides.length > 0 || imports.some(({ epg }) => epg !== undefined),
       get live() {
         return live();
       },
       egress,
       channel: async (id) => {
         // Unknown ids cost nothing: anyone may ask for any.
-        if (!ids.has(id)) return undefined;
+        if (!ids.has(id)) {
+          if (imports.length === 0) return undefined;
+          return this.#imported.channel(id, { env, epoch, imports, lists: live().lists });
+        }
         return this.#records.get(id, epoch, () => this.#loadRecord(env, id, { version, epoch }));
       },
     };

@@ -1,4 +1,5 @@
-// What changes without a push: which addresses were purged from caches, and which active checks found their upstream down.
+// What changes without a push: which addresses were purged from caches, which active checks found their upstream down, and
+// which state of imported lists is current.
 // The document is what the directory keeps and isolates load; LiveState is what a request asks. Pure: numbers that rise
 // come in as arguments.
 
@@ -6,7 +7,7 @@ import { LIVE_LIMITS as LIMITS } from "../../shared/limits.ts";
 
 /** What a purge covers: one address, everything that begins alike, or a whole host. */
 export interface PurgeScope {
-  /** A host as a parsed URL spells it, without port; "*.name" for all below a name; "*" for every host. */
+  /** A host as a parsed URL spells it, without port; "*.name" for all below a name; "*" for every host and channel. */
   readonly host: string;
   /** Absent: the whole host. `exact` is a path with its query, `prefix` the beginning of one. */
   readonly exact?: string;
@@ -25,7 +26,22 @@ export interface LiveDocument {
   readonly purges: readonly PurgeRule[];
   /** Ids of the checks whose upstream is down, sorted. */
   readonly down: readonly string[];
+  /** Absent until lists are imported. */
+  readonly lists?: ListsState;
 }
+
+/** Which state of each imported list, by the import's name, and of the merged guide is current; 0: there is no guide. */
+export interface ListsState {
+  readonly imports: Readonly<Record<string, number>>;
+  readonly guide: number;
+}
+
+/** All that a channel's caches hold. No host is spelled like it, and "*" covers it, too. */
+export function channelScope(id: string): PurgeScope {
+  return { host: `channel:${id}` };
+}
+
+const NO_LISTS: ListsState = { imports: {}, guide: 0 };
 
 export const NOTHING_LIVE: LiveDocument = { seq: 0, purges: [], down: [] };
 
@@ -42,6 +58,12 @@ export function withDown(document: LiveDocument, ids: readonly string[], seq: nu
   const down = [...new Set(ids)].sort().slice(0, LIMITS.DOWN_MAX);
   const isSame = down.length === document.down.length && down.every((id, at) => id === document.down[at]);
   return isSame ? document : { ...document, seq, down };
+}
+
+/** The document with other states of the lists; the same one where nothing has changed. */
+export function withLists(document: LiveDocument, lists: ListsState, seq: number): LiveDocument {
+  const text = (state: ListsState) => JSON.stringify([Object.entries(state.imports).sort(), state.guide]);
+  return text(document.lists ?? NO_LISTS) === text(lists) ? document : { ...document, seq, lists };
 }
 
 /** True when every address of `inner` is one of `outer`. */
@@ -88,12 +110,14 @@ function oldestOf(rules: readonly PurgeRule[]): PurgeRule | undefined {
 /** The live state as requests ask it; one per change and isolate. */
 export class LiveState {
   readonly seq: number;
+  readonly lists: ListsState;
   readonly #byHost = new Map<string, PurgeRule[]>();
   readonly #hasWildcards: boolean;
   readonly #down: ReadonlySet<string>;
 
   constructor(document: LiveDocument) {
     this.seq = document.seq;
+    this.lists = document.lists ?? NO_LISTS;
     this.#down = new Set(document.down);
     this.#hasWildcards = document.purges.some(({ host }) => host.startsWith("*"));
     for (const rule of document.purges) {

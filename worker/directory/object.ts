@@ -8,7 +8,14 @@ import { checksOf, type HealthCheck } from "../../shared/config/health-checks.ts
 import { type Problem, parseConfig } from "../../shared/config/parse.ts";
 import { type ChannelConfig, ChannelSchema } from "../../shared/config/schema.ts";
 import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
-import { type LiveDocument, type PurgeScope, withDown, withPurge } from "./live.ts";
+import {
+  type ListsState,
+  type LiveDocument,
+  type PurgeScope,
+  withDown,
+  withLists,
+  withPurge,
+} from "./live.ts";
 import { DirectoryStore, type VersionRow } from "./store.ts";
 
 /** Which configuration is current; both are 0 before the first push. */
@@ -68,6 +75,7 @@ const METHODS: ReadonlySet<string> = new Set([
   "purge",
   "down",
   "checks",
+  "listed",
 ]);
 
 export class Directory extends createDurable() {
@@ -105,6 +113,11 @@ export class Directory extends createDurable() {
   /** Takes over which active checks find their upstream down, in place of what was known before. */
   down(ids: readonly string[]): { seq: number } {
     return this.#change((live, seq) => withDown(live, ids, seq));
+  }
+
+  /** Takes over which state of imported lists and of the guide is current. */
+  listed(lists: ListsState): { seq: number } {
+    return this.#change((live, seq) => withLists(live, lists, seq));
   }
 
   #change(change: (live: LiveDocument, seq: number) => LiveDocument): { seq: number } {

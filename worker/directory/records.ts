@@ -2,38 +2,39 @@
 // its version while the directory cannot give a newer one.
 
 import { waitUntil } from "cloudflare:workers";
-import type { ChannelConfig } from "../../shared/config/schema.ts";
+import type { ChannelConfig, SourceConfig } from "../../shared/config/schema.ts";
 import type { SecretBox } from "../../shared/config/secrets.ts";
 import { CausewayError } from "../../shared/errors.ts";
+import { readImportedSource } from "../../shared/hls/import-options.ts";
 import { DIRECTORY_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { withDeadline } from "./deadline.ts";
 
-interface Kept {
+interface Kept<T> {
   readonly epoch: number;
-  readonly channel: ChannelConfig;
+  readonly record: T;
 }
 
-interface Flight {
-  readonly promise: Promise<ChannelConfig>;
+interface Flight<T> {
+  readonly promise: Promise<T>;
   readonly startedAt: number;
 }
 
-/** One per isolate. */
-export class ChannelRecords {
-  readonly #kept = new Map<string, Kept>();
-  readonly #flights = new Map<string, Flight>();
+/** One per isolate and kind of record: `T` is a channel unless said otherwise. */
+export class ChannelRecords<T = ChannelConfig> {
+  readonly #kept = new Map<string, Kept<T>>();
+  readonly #flights = new Map<string, Flight<T>>();
   /** After a failure nothing is loaded until then: requests must not queue up before a dead directory. */
   #retryAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * The channel as of `epoch` or newer, or in the state known last where the directory fails.
+   * The record as of `epoch` or newer, or in the state known last where the directory fails.
    * @throws CausewayError `config_unavailable` when it can neither be loaded nor was known before
    */
-  async get(id: string, epoch: number, load: () => Promise<ChannelConfig>): Promise<ChannelConfig> {
+  async get(id: string, epoch: number, load: () => Promise<T>): Promise<T> {
     const kept = this.#kept.get(id);
     if (kept !== undefined && kept.epoch >= epoch) {
       this.#keep(id, kept);
-      return kept.channel;
+      return kept.record;
     }
     if (Date.now() < this.#retryAt) return known(kept);
     try {
@@ -45,7 +46,7 @@ export class ChannelRecords {
     }
   }
 
-  #join(id: string, epoch: number, load: () => Promise<ChannelConfig>): Promise<ChannelConfig> {
+  #join(id: string, epoch: number, load: () => Promise<T>): Promise<T> {
     const key = `${epoch}/${id}`;
     const startedAt = Date.now();
     const running = this.#flights.get(key);
@@ -64,14 +65,14 @@ export class ChannelRecords {
     return flight.promise;
   }
 
-  async #load(id: string, epoch: number, load: () => Promise<ChannelConfig>): Promise<ChannelConfig> {
-    const channel = await load();
-    if ((this.#kept.get(id)?.epoch ?? 0) < epoch) this.#keep(id, { epoch, channel });
-    return channel;
+  async #load(id: string, epoch: number, load: () => Promise<T>): Promise<T> {
+    const record = await load();
+    if ((this.#kept.get(id)?.epoch ?? 0) < epoch) this.#keep(id, { epoch, record });
+    return record;
   }
 
   /** A Map iterates in order of insertion: what was used last stands last. */
-  #keep(id: string, kept: Kept): void {
+  #keep(id: string, kept: Kept<T>): void {
     this.#kept.delete(id);
     this.#kept.set(id, kept);
     if (this.#kept.size <= LIMITS.RECORDS_MAX) return;
@@ -80,8 +81,8 @@ export class ChannelRecords {
   }
 }
 
-function known(kept: Kept | undefined, cause?: unknown): ChannelConfig {
-  if (kept !== undefined) return kept.channel;
+function known<T>(kept: Kept<T> | undefined, cause?: unknown): T {
+  if (kept !== undefined) return kept.record;
   throw new CausewayError(
     "config_unavailable",
     "The channel's configuration cannot be loaded: try again shortly",
@@ -96,11 +97,30 @@ function known(kept: Kept | undefined, cause?: unknown): ChannelConfig {
  * @throws CausewayError `secrets_missing` when one was sealed under another root key
  */
 export async function openRecord(channel: ChannelConfig, box: SecretBox): Promise<ChannelConfig> {
-  const sources = await Promise.all(channel.sources.map((source) => openText(source, box)));
-  const headers = await Promise.all(
-    Object.entries(channel.headers).map(async ([name, value]) => [name, await openText(value, box)] as const),
+  const sources = await Promise.all(channel.sources.map((source) => openSource(source, box)));
+  const catchup_source = channel.catchup_source && (await openText(channel.catchup_source, box));
+  return {
+    ...channel,
+    sources,
+    headers: await openTexts(channel.headers, box),
+    ...(catchup_source === undefined ? {} : { catchup_source }),
+  };
+}
+
+/** Header fields behind the URL are secrets like it, so only here they are told apart. */
+async function openSource(source: SourceConfig, box: SecretBox): Promise<SourceConfig> {
+  const { url, headers } = readImportedSource(await openText(source.url, box));
+  return { ...source, url, headers: { ...headers, ...(await openTexts(source.headers, box)) } };
+}
+
+async function openTexts(
+  fields: Readonly<Record<string, string>>,
+  box: SecretBox,
+): Promise<Record<string, string>> {
+  const opened = await Promise.all(
+    Object.entries(fields).map(async ([name, value]) => [name, await openText(value, box)] as const),
   );
-  return { ...channel, sources, headers: Object.fromEntries(headers) };
+  return Object.fromEntries(opened);
 }
 
 async function openText(text: string, box: SecretBox): Promise<string> {

@@ -1,14 +1,14 @@
 // Replies to viewers. Headers are built from nothing, never copied: what an origin sends shares this host with other
 // pages, so it gets a safe media type, no sniffing and a sandbox, and nothing else of the origin's headers gets out.
 
+import type { Tier } from "../../shared/flow/channel.ts";
 import type { Exchange } from "../exchange.ts";
 
-/** Where a reply came from; answered as Cache-Status (RFC 9211) and counted as hit or miss. */
-export type Tier = "memory" | "edge" | "collapsed" | "stale" | "origin" | "bypass";
-
+/** Answered as Cache-Status (RFC 9211). */
 const CACHE_STATUS: Readonly<Record<Tier, string>> = {
   memory: "causeway; hit; detail=memory",
   edge: "causeway; hit; detail=edge",
+  r2: "causeway; hit; detail=r2",
   collapsed: "causeway; fwd=miss; collapsed",
   stale: "causeway; hit; detail=stale",
   origin: "causeway; fwd=miss; stored",
@@ -18,7 +18,7 @@ const CACHE_STATUS: Readonly<Record<Tier, string>> = {
 const CORS = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Expose-Headers":
-    "Accept-Ranges, Age, Cache-Status, Content-Length, Content-Range, Date, ETag, X-Request-Id",
+    "Accept-Ranges, Age, Cache-Status, Content-Length, Content-Range, Date, ETag, Retry-After, X-Request-Id",
   "Cross-Origin-Resource-Policy": "cross-origin",
   "Timing-Allow-Origin": "*",
 } as const;

@@ -1,13 +1,14 @@
 // One viewer's request on a channel, as the stats see it: a flow that ends exactly once, and whether it was a hit.
 
+import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
+import { type ChannelSource, isHit, type Tier } from "../../shared/flow/channel.ts";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import { HLS_LIMITS, WATCH_LIMITS } from "../../shared/limits.ts";
+import { hash32 } from "../../shared/net/hash.ts";
 import type { Exchange } from "../exchange.ts";
 import { meterBody } from "../stats/body.ts";
 import { type Host, keepWatch, type Mover, type Wait, type Watched, watch } from "../watch.ts";
-import type { Tier } from "./reply.ts";
-
-const HITS: ReadonlySet<Tier> = new Set(["memory", "edge", "collapsed", "stale"]);
+import { byteCountOf } from "./origin-meter.ts";
 
 export class Visit implements Watched {
   readonly x: Exchange;
@@ -26,7 +27,7 @@ export class Visit implements Watched {
       service,
       client: x.clientIp,
       target: shownTarget(url, x.url.pathname),
-      user: "",
+      user: x.viewing?.user ?? "",
       startedAt: x.startedAt,
     });
     x.meter.touch(x.env, x.ctx);
@@ -41,20 +42,37 @@ export class Visit implements Watched {
     length: number | undefined,
   ): BodyInit | null {
     this.#replied = true;
-    this.x.meter.count(this.#service, "hls", HITS.has(tier) ? "hits" : "misses");
+    this.#flow.viewer = viewerOf(this.x);
+    this.x.meter.channel(this.#service).reply(tier);
+    this.x.meter.count(this.#service, "hls", isHit(tier) ? "hits" : "misses");
     if (body === null) {
       this.#close("done");
       return null;
     }
+    // An origin's own stream, which nobody reads on the way, has given what the viewer took.
+    const fromOrigin = byteCountOf(body);
     const metered = meterBody(body, {
       length,
       flow: this.#flow,
       x: this.x,
       idleMs: HLS_LIMITS.STALL_TIMEOUT_MS,
-      onEnd: (reason) => this.#close(reason),
+      onEnd: (reason) => {
+        this.#close(reason);
+        fromOrigin?.(this.#flow.down);
+      },
     });
     this.#mover = metered.mover;
     return metered.body as BodyInit;
+  }
+
+  /** A segment's reply begins now. */
+  timeSegment(): void {
+    this.x.meter.channel(this.#service).segment(Date.now() - this.x.startedAt);
+  }
+
+  /** The source that playlists come from. */
+  noteSource(source: ChannelSource): void {
+    this.x.meter.channel(this.#service).source(source);
   }
 
   get missesMax(): number {
@@ -62,7 +80,7 @@ export class Visit implements Watched {
   }
 
   round(now: number): number {
-    if (this.#flow.cut) this.#mover?.leave();
+    if (this.#flow.cut || this.x.viewing?.goesOn(this.x, now) === false) this.#mover?.leave();
     else this.#mover?.check(now, 0);
     return this.#replied ? WATCH_LIMITS.MOVING_INTERVAL_MS : 0;
   }
@@ -72,15 +90,20 @@ export class Visit implements Watched {
     this.#close("aborted");
   }
 
-  /** No reply came of it. */
-  fail(): void {
-    if (!this.#replied) this.#close("refused");
+  /** No reply came of it: `error` says why. */
+  fail(error: unknown): void {
+    if (!this.#replied) this.#close("refused", error instanceof CausewayError ? error.code : "internal");
   }
 
-  #close(reason: CloseReason): void {
+  #close(reason: CloseReason, code?: ErrorCode): void {
     this.#wait.end();
-    this.x.meter.close(this.#flow, reason);
+    this.x.meter.close(this.#flow, reason, code);
   }
+}
+
+/** A session where there is one, else an address and the program behind it: what tells viewers apart without cookies. */
+function viewerOf({ viewing, clientIp, request }: Exchange): number {
+  return hash32(viewing?.session ?? `${clientIp} ${request.headers.get("user-agent") ?? ""}`);
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { News } from "../../shared/flow/batch.ts";
+import type { ChannelTally } from "../../shared/flow/channel.ts";
 import type { CloseReason, Flow, FlowInit, FlowKind } from "../../shared/flow/flow.ts";
 import { Ledger } from "../../shared/flow/ledger.ts";
 import { hasTerms, type QuotaNews } from "../../shared/flow/quota.ts";
@@ -44,6 +45,11 @@ export class Meter implements BackgroundWork {
   /** Counts whether a reply came from a cache. */
   count(service: string, kind: FlowKind, name: "hits" | "misses"): void {
     this.#ledger.count(service, kind, name);
+  }
+
+  /** Where to count what only channels have; to be asked for each time. Call `touch` with it. */
+  channel(id: string): ChannelTally {
+    return this.#ledger.channel(id);
   }
 
   /**

@@ -2,6 +2,7 @@
 // since it was last folded into the totals, so number and counts become durable together. Knows SQL, not what it means.
 
 import type { AggregateState, Change, SourceRow } from "../../shared/flow/aggregate.ts";
+import { addChannelCounts, type ChannelCounts, noChannelCounts } from "../../shared/flow/channel.ts";
 import { COUNTER_NAMES, zeroCounters } from "../../shared/flow/counters.ts";
 import { FLOW_KINDS, type FlowKind } from "../../shared/flow/flow.ts";
 import type { QuotaRow } from "../../shared/flow/quota.ts";
@@ -21,6 +22,7 @@ CREATE TABLE IF NOT EXISTS refusals (
   kind TEXT NOT NULL, service TEXT NOT NULL, code TEXT NOT NULL, times INTEGER NOT NULL,
   PRIMARY KEY (kind, service, code)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS channels (service TEXT PRIMARY KEY, counts TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quotas (service TEXT PRIMARY KEY, start INTEGER NOT NULL, quota TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS links (name TEXT PRIMARY KEY, link TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -92,7 +94,7 @@ export class StatsStore {
     return {
       since: meta.get("since") ?? now,
       lost_sources: meta.get("lost_sources") ?? 0,
-      totals: this.#withRefusals(totals.filter((row) => isKind(row.kind))),
+      totals: this.#withChannels(this.#withRefusals(totals.filter((row) => isKind(row.kind)))),
       sources: sources.map(toSourceRow),
       quotas: this.#loadQuotas(now),
     };
@@ -160,6 +162,27 @@ export class StatsStore {
     });
   }
 
+  #withChannels(totals: ServiceCounters[]): ServiceCounters[] {
+    const rows = this.#storage.sql
+      .exec<{ service: string; counts: string }>("SELECT service, counts FROM channels")
+      .toArray();
+    const byService = new Map(rows.map(({ service, counts }) => [service, counts]));
+    return totals.map((total) => {
+      const counts = total.kind === "hls" ? byService.get(total.service) : undefined;
+      return counts === undefined ? total : { ...total, channel: JSON.parse(counts) as ChannelCounts };
+    });
+  }
+
+  #foldChannel(service: string, more: ChannelCounts): void {
+    const { sql } = this.#storage;
+    const [row] = sql
+      .exec<{ counts: string }>("SELECT counts FROM channels WHERE service = ?", service)
+      .toArray();
+    const sum = row ? (JSON.parse(row.counts) as ChannelCounts) : noChannelCounts();
+    addChannelCounts(sum, more);
+    sql.exec("INSERT OR REPLACE INTO channels VALUES (?, ?)", service, JSON.stringify(sum));
+  }
+
   /** Those that may still count; the others are dropped for good. */
   #loadQuotas(now: number): QuotaRow[] {
     const { sql } = this.#storage;
@@ -186,10 +209,11 @@ export class StatsStore {
   #fold(row: SourceRow, live: boolean): void {
     for (const counters of row.unfolded) {
       const values = COUNTER_NAMES.map((name) => counters[name]);
-      const { kind, service, refused = {} } = counters;
+      const { kind, service, refused = {}, channel } = counters;
       this.#storage.sql.exec(FOLD, kind, service, ...values);
       for (const [code, times] of Object.entries(refused))
         this.#storage.sql.exec(FOLD_REFUSAL, kind, service, code, times);
+      if (channel && kind === "hls") this.#foldChannel(service, channel);
     }
     this.#put(row, "[]", live);
   }

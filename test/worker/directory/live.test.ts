@@ -6,6 +6,7 @@ import {
   NOTHING_LIVE,
   type PurgeScope,
   withDown,
+  withLists,
   withPurge,
 } from "../../../worker/directory/live.ts";
 
@@ -127,5 +128,20 @@ describe("withDown", () => {
     expect(withDown(first, [], 7)).toEqual({ seq: 7, purges: [], down: [] });
     expect(new LiveState(first).isDown("a")).toBe(true);
     expect(new LiveState(first).isDown("c")).toBe(false);
+  });
+});
+
+describe("withLists", () => {
+  it("changes with any state of a list or the guide, and not with their order", () => {
+    const first = withLists(NOTHING_LIVE, { imports: { a: 1, b: 2 }, guide: 3 }, 10);
+    expect(new LiveState(first)).toMatchObject({ seq: 10, lists: { imports: { a: 1, b: 2 }, guide: 3 } });
+    expect(withLists(first, { imports: { b: 2, a: 1 }, guide: 3 }, 11)).toBe(first);
+    expect(withLists(first, { imports: { a: 1 }, guide: 3 }, 11).seq).toBe(11);
+    expect(withLists(first, { imports: { a: 1, b: 2 }, guide: 4 }, 11).seq).toBe(11);
+  });
+
+  it("knows of no lists in a state from before there were any", () => {
+    expect(new LiveState(NOTHING_LIVE).lists).toEqual({ imports: {}, guide: 0 });
+    expect(withLists(NOTHING_LIVE, { imports: {}, guide: 0 }, 5)).toBe(NOTHING_LIVE);
   });
 });

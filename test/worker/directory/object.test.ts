@@ -84,7 +84,7 @@ describe("Directory", () => {
     expect(reply?.index.hosts[0]?.host).toBe("older.test");
     const snapshot = await new IsolateConfig().current(testEnv(), context());
     expect([snapshot.version, snapshot.unreadable]).toEqual([readable.version, newest.version]);
-    expect((await snapshot.channel("ch_1"))?.sources).toEqual(["https://older.test/1.m3u8"]);
+    expect((await snapshot.channel("ch_1"))?.sources[0]?.url).toBe("https://older.test/1.m3u8");
     await stored(hostDocument("repaired.test"));
     expect(await calls.index()).not.toHaveProperty("unreadable");
   });

@@ -54,6 +54,33 @@ describe("Stats.ingest", () => {
     expect(before.requests).toBe(2 * services.length + 2);
   });
 
+  it("keeps what only channels have, folded or not, over an eviction", async () => {
+    const stats = statsObject("channels");
+    const channel = {
+      tiers: { memory: 2, origin: 1 },
+      origin_requests: 1,
+      origin_bytes: 500,
+      origin_errors: { origin_status: 1 },
+      segment_ms: { counts: [1, 1], sum: 2 },
+      origin_ms: { counts: [0, 0, 1], sum: 3 },
+      viewers: [7, 8],
+    };
+    const services = [serviceDelta({ service: "ch_a", kind: "hls", channel })];
+    const others = Array.from({ length: STATS_LIMITS.SERVICES_UNFOLDED_MAX }, (_, i) =>
+      serviceDelta({ service: `s${i}`, requests: 1 }),
+    );
+    await stats.ingest(batchOf({ services: [...services, ...others] }));
+    await stats.ingest(batchOf({ seq: 2, services }));
+    await stats.ingest(batchOf({ seq: 3, services: [...services, ...others] }));
+    await stats.ingest(batchOf({ seq: 4, services }));
+    const find = async () => (await stats.snapshot()).services.find(({ service }) => service === "ch_a");
+    const before = (await find())?.channel;
+    expect(before).toMatchObject({ viewers: 2, origin_bytes: 2_000, tiers: { memory: 8, origin: 4 } });
+    await evictDurableObject(stats);
+    // Who watches shows again with the next report.
+    expect((await find())?.channel).toEqual({ ...before, viewers: 0, recent_ms: { counts: [], sum: 0 } });
+  });
+
   it("goes on with tables of a version that knew fewer counters", async () => {
     const stats = statsObject("older");
     await stats.ingest(batchOf(BUSY));
