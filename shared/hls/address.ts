@@ -2,10 +2,10 @@
 // and untouched, or becomes b/<id>/<tail>, where the id seals its directory and the tail keeps its file name.
 // Pure: sealing is the caller's.
 
-import type { ChildKind } from "./tags.ts";
+import type { ChildKind, DocumentKind } from "./tags.ts";
 
 /** Extensions under which players take a segment, part, map, key or document; FFmpeg refuses segments of others. */
-const MEDIA_EXTENSIONS: ReadonlySet<string> = new Set(
+export const MEDIA_EXTENSIONS: ReadonlySet<string> = new Set(
   (
     "ts m2ts mts m2t mpg mpeg m4s mp4 m4v m4a m4i cmfv cmfa cmft cmfm mov init aac mp3 mp2 ac3 ec3 eac3 ac4 flac ogg " +
     "opus wav webm vtt webvtt ttml dfxp srt stpp imsc1 key bin jpg jpeg png webp gif json"
@@ -14,7 +14,7 @@ const MEDIA_EXTENSIONS: ReadonlySet<string> = new Set(
 const PLAYLIST_EXTENSIONS: ReadonlySet<string> = new Set(["m3u8", "m3u"]);
 
 /** First path segments under a channel that mean something else: its own addresses and, after "t.", access tokens. */
-const RESERVED = /^(?:stream\.m3u8|stream\.ts|b|t\..*)$/;
+const RESERVED = /^(?:stream\.m3u8|stream\.ts|catchup\.m3u8|b|t\.[^/]*)(?:\/|$)/;
 /** Characters that neither URL parsing nor playlist syntax gives another meaning. */
 const PLAIN_PATH = /^[A-Za-z0-9_~!$'()*+;=@%.-]+(?:\/[A-Za-z0-9_~!$'()*+;=@%.-]+)*$/;
 /** Dot segments, and encoded separators that some servers decode into them. */
@@ -40,7 +40,8 @@ function isMediaPath(path: string): boolean {
 }
 
 function fitsKind(name: string, kind: ChildKind): boolean {
-  return (kind === "playlist" ? PLAYLIST_EXTENSIONS : MEDIA_EXTENSIONS).has(extensionOf(name));
+  const playlist = kind === "playlist" || kind === "report";
+  return (playlist ? PLAYLIST_EXTENSIONS : MEDIA_EXTENSIONS).has(extensionOf(name));
 }
 
 /**
@@ -48,13 +49,51 @@ function fitsKind(name: string, kind: ChildKind): boolean {
  * would ask for, so that the line may stay as it is.
  */
 export function staysRelative(uri: string, kind: ChildKind): boolean {
-  if (!PLAIN_PATH.test(uri) || UNSAFE_PATH.test(uri) || ADDED_EXTENSION.test(uri)) return false;
-  const slash = uri.indexOf("/");
-  return !RESERVED.test(slash < 0 ? uri : uri.slice(0, slash)) && fitsKind(uri, kind);
+  return !isDocument(kind) && isPlainPath(uri) && fitsKind(uri, kind);
 }
 
-const ADDED: Readonly<Record<ChildKind, string>> = {
+/** staysRelative for what stands before a plain name with a media extension: "" or something that ends with a slash. */
+export function headStays(head: string): boolean {
+  return head === "" || isPlainPath(`${head}x`);
+}
+
+function isPlainPath(path: string): boolean {
+  return (
+    PLAIN_PATH.test(path) && !UNSAFE_PATH.test(path) && !ADDED_EXTENSION.test(path) && !RESERVED.test(path)
+  );
+}
+
+/**
+ * Whether a RENDITION-REPORT with dot segments may stay: it has to be the same address as that of the rendition in the
+ * multivariant playlist, where relative ones stay. `rest`: the path of the playlist that it stands in.
+ */
+export function reportStays(uri: string, rest: string): boolean {
+  const path = /^(?:\.\.\/)+/.exec(uri)?.[0] ?? "";
+  const ups = path.length / 3;
+  const folders = rest.split("/").length - 1 - (rest.startsWith("b/") ? 2 : 0);
+  return ups > 0 && ups <= folders && staysRelative(uri.slice(path.length), "report");
+}
+
+/** The address of a document below the channel; its name stays hidden, so that nobody can ask for it as it is. */
+export function documentAddress(kind: DocumentKind, id: string): string {
+  return `b/${id}/~.${kind}`;
+}
+
+/** Reads such an address back; undefined for all others. */
+export function parseDocumentAddress(
+  rest: string,
+): { readonly kind: DocumentKind; readonly id: string } | undefined {
+  const [, id, kind] = /^b\/([A-Za-z0-9_-]+)\/~\.(assets|steering)$/.exec(rest) ?? [];
+  return id !== undefined && (kind === "assets" || kind === "steering") ? { kind, id } : undefined;
+}
+
+export function isDocument(kind: ChildKind): kind is DocumentKind {
+  return kind === "assets" || kind === "steering";
+}
+
+const ADDED: Readonly<Record<Exclude<ChildKind, DocumentKind>, string>> = {
   playlist: "m3u8",
+  report: "m3u8",
   segment: "ts",
   map: "mp4",
   key: "key",
@@ -65,7 +104,7 @@ const ADDED: Readonly<Record<ChildKind, string>> = {
  * The tail for an origin's file name: the name itself, or with an extension added where players would refuse it.
  * `fragmented`: segments without extension are fragmented MP4.
  */
-export function tailOf(name: string, kind: ChildKind, fragmented: boolean): string {
+export function tailOf(name: string, kind: Exclude<ChildKind, DocumentKind>, fragmented: boolean): string {
   if (fitsKind(name, kind) && !ADDED_EXTENSION.test(name)) return name;
   return `${name}~.${kind === "segment" && fragmented ? "mp4" : ADDED[kind]}`;
 }
@@ -91,8 +130,7 @@ export function parseAddress(rest: string): ChildAddress | undefined {
   const sealed = /^b\/([A-Za-z0-9_-]+)\/(.+)$/.exec(rest);
   if (sealed?.[1] !== undefined && sealed[2] !== undefined)
     return { type: "sealed", id: sealed[1], path: pathOfTail(sealed[2]), playlist };
-  const slash = rest.indexOf("/");
-  if (RESERVED.test(slash < 0 ? rest : rest.slice(0, slash))) return undefined;
+  if (RESERVED.test(rest)) return undefined;
   return { type: "relative", path: rest, playlist };
 }
 

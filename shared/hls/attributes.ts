@@ -30,6 +30,20 @@ function skipSeparators(line: string, from: number): number {
   return i;
 }
 
+/** Some origins write blanks around the equals sign and before the comma; some players look past them. */
+function skipBlanks(line: string, from: number): number {
+  let i = from;
+  while (line.charCodeAt(i) === SPACE || line.charCodeAt(i) === TAB) i++;
+  return i;
+}
+
+/** Where blanks before `end` begin. */
+function blanksBefore(line: string, from: number, end: number): number {
+  let i = end;
+  while (i > from && (line.charCodeAt(i - 1) === SPACE || line.charCodeAt(i - 1) === TAB)) i--;
+  return i;
+}
+
 function nameEnd(line: string, from: number): number {
   let i = from;
   while (i < line.length) {
@@ -54,12 +68,13 @@ export function scanAttributes(line: string, from: number): Attribute[] {
       i = skipSeparators(line, equals);
       continue;
     }
-    const quoted = line.charCodeAt(equals + 1) === QUOTE;
-    const valueStart = equals + (quoted ? 2 : 1);
+    const value = skipBlanks(line, equals + 1);
+    const quoted = line.charCodeAt(value) === QUOTE;
+    const valueStart = quoted ? value + 1 : value;
     const stop = line.indexOf(quoted ? '"' : ",", valueStart);
     if (quoted && stop < 0) break;
-    const valueEnd = stop < 0 ? line.length : stop;
-    const end = quoted ? valueEnd + 1 : valueEnd;
+    const end = stop < 0 ? line.length : quoted ? stop + 1 : stop;
+    const valueEnd = quoted ? stop : blanksBefore(line, valueStart, end);
     attributes.push({ name: line.slice(start, equals).trimEnd(), start, valueStart, valueEnd, quoted, end });
     const comma = line.indexOf(",", end);
     i = comma < 0 ? line.length : skipSeparators(line, comma);

@@ -53,15 +53,16 @@ export class ChildResolver {
     if (!PLAIN_NAME.test(name) || DOT_SEGMENT.test(name) || head.endsWith("//") || head.includes("#"))
       return undefined;
     if (head === "" && name.includes(":")) return undefined;
-    const directory = this.#directory(head);
+    const directory = this.directory(head);
     return directory === undefined ? undefined : { directory, name, query, fragment: "" };
   }
 
-  #directory(head: string): string | undefined {
+  /** The directory for what stands before a file's name: "", or something that ends with one slash. */
+  directory(head: string): string | undefined {
     const known = this.#directories.get(head);
     if (known !== undefined || this.#directories.has(head)) return known;
     const href = URL.parse(head === "" ? "." : head, this.#base)?.href;
-    const directory = href?.startsWith("http") && href.endsWith("/") ? href : undefined;
+    const directory = href !== undefined && /^https?:.*\/$/.test(href) ? href : undefined;
     this.#directories.set(head, directory);
     return directory;
   }

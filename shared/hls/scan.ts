@@ -1,10 +1,12 @@
-// The playlist scanner: one pass over the lines finds every URI span and the facts that caching needs. It changes
-// nothing; rewrite.ts replaces spans, so all other bytes (line ends, blanks, comments, unknown tags) stay as they are.
+// The playlist scanner: one pass over the lines finds every URI and the facts that caching needs. It changes nothing;
+// rewrite.ts replaces spans, so all other bytes (line ends, blanks, comments, unknown tags) stay as they are.
 // Lines end with LF or CRLF only. Pure.
 
 import { CausewayError } from "../errors.ts";
+import { staysRelative } from "./address.ts";
 import { type Attribute, attributeValue, scanAttributes } from "./attributes.ts";
-import { type ChildKind, KIND_TAGS, type PlaylistKind, URI_TAGS, URI_VALUE_TAGS } from "./tags.ts";
+import { OrdinarySegments } from "./ordinary.ts";
+import { type ChildKind, type PlaylistKind, TAGS, type UriAttribute } from "./tags.ts";
 import { readDefinition, substitute, type VariableSources } from "./variables.ts";
 
 /** One URI in the playlist's text. */
@@ -17,6 +19,8 @@ export interface UriSpan {
   readonly uri: string;
   /** True when `uri` differs from the text because of variables. */
   readonly substituted: boolean;
+  /** True for an attribute that its origin wrote without quotes. */
+  readonly unquoted: boolean;
   readonly kind: ChildKind;
   /** True where the format demands an absolute URL. */
   readonly absolute: boolean;
@@ -31,7 +35,15 @@ export interface QueryParamSpan {
   readonly value: string;
 }
 
-export type Span = UriSpan | QueryParamSpan;
+/** The value of an EXT-X-DEFINE without its quotes, where it holds an address or a query. */
+export interface ValueSpan {
+  readonly type: "value";
+  readonly start: number;
+  readonly end: number;
+  readonly unquoted: boolean;
+}
+
+export type Span = UriSpan | QueryParamSpan | ValueSpan;
 
 export interface Playlist {
   readonly kind: PlaylistKind;
@@ -46,28 +58,27 @@ export interface Playlist {
   readonly variables: ReadonlyMap<string, string>;
   /** Some URI has to be an absolute one. */
   readonly absolute: boolean;
-  /** In file order, never overlapping. */
+  /** Every URI may stay as it is where relative ones may; variants that could import variables may not. */
+  readonly stays: boolean;
+  /** Segments that need no care; long playlists consist of them. */
+  readonly ordinary: OrdinarySegments;
+  /** All others: in file order, never overlapping. */
   readonly spans: readonly Span[];
 }
 
-const NO_VARIABLES: VariableSources = { query: "", imported: new Map() };
+const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+const NO_SOURCES: VariableSources = { query: "", imported: NO_VARIABLES };
 const HASH = 0x23;
 const CR = 0x0d;
+const SPACE = 0x20;
+const TILDE = 0x7e;
 const BOM = 0xfeff;
+/** What hosts, accounts and queries are written with. */
+const ADDRESS = /\/\/|[?&=@]/;
 /** A byte order mark, #EXTM3U and the character behind it fit. */
 const HEAD_BYTES = 16;
 /** Longer target durations are taken for mistakes: nothing may stay cached for hours because of one. */
 const TARGET_DURATION_S_MAX = 600;
-
-interface Scan {
-  readonly sources: VariableSources;
-  readonly variables: Map<string, string>;
-  readonly spans: Span[];
-  kind: PlaylistKind | undefined;
-  targetDurationMs: number | undefined;
-  ended: boolean;
-  fragmented: boolean;
-}
 
 /** {@link isPlaylist} for a body's first bytes. */
 export function isPlaylistBody(bytes: Uint8Array): boolean {
@@ -84,114 +95,156 @@ export function isPlaylist(text: string): boolean {
  * @throws CausewayError playlist_malformed when the text does not begin with #EXTM3U. Everything else that is wrong with
  * a playlist is left for the player to judge.
  */
-export function scanPlaylist(text: string, sources: VariableSources = NO_VARIABLES): Playlist {
+export function scanPlaylist(text: string, sources: VariableSources = NO_SOURCES): Playlist {
   if (!isPlaylist(text)) throw new CausewayError("playlist_malformed");
-  const scan: Scan = {
-    sources,
-    variables: new Map(),
-    spans: [],
-    kind: undefined,
-    targetDurationMs: undefined,
-    ended: false,
-    fragmented: false,
-  };
-  for (let start = 0; start < text.length; ) {
-    const feed = text.indexOf("\n", start);
-    const next = feed < 0 ? text.length : feed;
-    const end = feed > start && text.charCodeAt(feed - 1) === CR ? feed - 1 : next;
-    if (end > start) scanLine(scan, text.slice(start, end), start);
-    start = next + 1;
-  }
-  const kind = scan.kind ?? "media";
-  return {
-    kind,
-    targetDurationMs: scan.targetDurationMs,
-    ended: scan.ended,
-    live: kind === "media" && !scan.ended,
-    fragmented: scan.fragmented,
-    variables: scan.variables,
-    absolute: scan.spans.some((span) => span.type === "uri" && span.absolute),
-    spans: kind === "media" ? scan.spans : scan.spans.map(asVariant),
-  };
+  return new Scan(text, sources).run();
 }
+
+class Scan {
+  readonly #text: string;
+  readonly #sources: VariableSources;
+  readonly #ordinary: OrdinarySegments;
+  #spans: Span[] = [];
+  #variables: Map<string, string> | undefined;
+  #kind: PlaylistKind | undefined;
+  #targetDurationMs: number | undefined;
+  #ended = false;
+  #fragmented = false;
+
+  constructor(text: string, sources: VariableSources) {
+    this.#text = text;
+    this.#sources = sources;
+    this.#ordinary = new OrdinarySegments(text);
+  }
+
+  run(): Playlist {
+    this.#scanLines();
+    const kind = this.#kind ?? "media";
+    const spans = kind === "media" ? this.#spans : this.#spans.map(asVariant);
+    return {
+      kind,
+      targetDurationMs: this.#targetDurationMs,
+      ended: this.#ended,
+      live: kind === "media" && !this.#ended,
+      fragmented: this.#fragmented,
+      variables: this.#variables ?? NO_VARIABLES,
+      absolute: spans.some((span) => span.type === "uri" && span.absolute),
+      stays: this.#ordinary.stay && !(kind === "master" && this.#variables) && spans.every(stays),
+      ordinary: this.#ordinary,
+      spans,
+    };
+  }
+
+  #scanLines(): void {
+    const text = this.#text;
+    const ordinary = this.#ordinary;
+    let start = text.indexOf("\n") + 1 || text.length;
+    while (start < text.length) {
+      const done = this.#kind === "master" ? 0 : ordinary.take(start);
+      const feed = text.indexOf("\n", done || start);
+      const next = feed < 0 ? text.length : feed;
+      if (done > 0) this.#kind = "media";
+      else this.#scanLine(start, feed > start && text.charCodeAt(feed - 1) === CR ? feed - 1 : next);
+      start = next + 1;
+    }
+  }
+
+  #scanLine(start: number, end: number): void {
+    const text = this.#text;
+    if (text.charCodeAt(start) !== HASH) this.#scanUriLine(start, end);
+    else if (text.startsWith("#EXT", start)) this.#scanTag(text.slice(start, end), start);
+  }
+
+  #scanUriLine(from: number, to: number): void {
+    const text = this.#text;
+    let [start, end] = [from, to];
+    if (isMargin(text.charCodeAt(start)) || isMargin(text.charCodeAt(end - 1))) {
+      const line = text.slice(from, to);
+      const uri = line.trim();
+      start = from + line.indexOf(uri);
+      end = start + uri.length;
+      if (text.charCodeAt(start) === HASH) return;
+    }
+    this.#addUri(start, end, "segment");
+  }
+
+  #scanTag(line: string, offset: number): void {
+    const colon = line.indexOf(":");
+    const name = colon < 0 ? line.trimEnd() : line.slice(0, colon);
+    const tag = TAGS.get(name);
+    if (!tag) return;
+    this.#kind ??= tag.in;
+    if (name === "#EXT-X-ENDLIST") this.#ended = true;
+    if (colon < 0) return;
+    if (tag.uris) this.#scanUris(name, tag.uris, line, offset);
+    else if (name === "#EXT-X-TARGETDURATION")
+      this.#targetDurationMs = readTargetDuration(line.slice(colon + 1));
+    else if (name === "#EXT-X-PLAYLIST-TYPE") this.#ended ||= line.slice(colon + 1).trim() === "VOD";
+    else if (name === "#EXT-X-DEFINE") this.#scanDefine(line, colon + 1, offset);
+    // The whole value is a segment's URI: a low-latency dialect older than EXT-X-PART.
+    else if (name === "#EXT-X-PREFETCH") this.#scanUriLine(offset + colon + 1, offset + line.length);
+  }
+
+  #scanUris(tag: string, wanted: readonly UriAttribute[], line: string, offset: number): void {
+    this.#fragmented ||= tag === "#EXT-X-MAP";
+    const attributes = scanAttributes(line, tag.length + 1);
+    for (const { name, valueStart, valueEnd, quoted } of attributes) {
+      const match = wanted.find((candidate) => candidate.name === name);
+      if (!match) continue;
+      const kind = childKind(tag, line, attributes, match.kind);
+      const absolute = match.absolute ?? false;
+      this.#addUri(offset + valueStart, offset + valueEnd, kind, { absolute, unquoted: !quoted });
+    }
+  }
+
+  #scanDefine(line: string, from: number, offset: number): void {
+    const attributes = scanAttributes(line, from);
+    const definition = readDefinition(line, attributes, this.#sources);
+    if (!definition) return;
+    const [name, value] = definition;
+    this.#variables ??= new Map();
+    this.#variables.set(name, value);
+    const given = attributes.find((attribute) => attribute.name === "VALUE");
+    const named = attributeValue(line, attributes, "NAME") !== undefined;
+    const parameter = attributes.find((attribute) => attribute.name === "QUERYPARAM");
+    if (named && given && ADDRESS.test(value)) {
+      const span = { start: offset + given.valueStart, end: offset + given.valueEnd };
+      this.#spans.push({ type: "value", ...span, unquoted: !given.quoted });
+    } else if (parameter && !named) {
+      const span = { start: offset + parameter.start, end: offset + parameter.end };
+      this.#spans.push({ type: "query_param", ...span, name, value });
+    }
+  }
+
+  #addUri(start: number, end: number, kind: ChildKind, how = LINE): void {
+    if (start >= end) return;
+    const written = this.#text.slice(start, end);
+    // Variables count in lines and quoted attributes only (RFC 8216bis section 4.3).
+    const uri = this.#variables && !how.unquoted ? substitute(written, this.#variables) : written;
+    this.#spans.push({ type: "uri", start, end, uri, substituted: uri !== written, kind, ...how });
+  }
+}
+
+const LINE = { absolute: false, unquoted: false };
 
 /** A line that is a URI names a segment or a variant by the playlist's kind, never by its extension. */
 function asVariant(span: Span): Span {
   return span.type === "uri" && span.kind === "segment" ? { ...span, kind: "playlist" } : span;
 }
 
-function scanLine(scan: Scan, line: string, offset: number): void {
-  if (line.charCodeAt(0) === HASH) {
-    if (line.startsWith("#EXT")) scanTag(scan, line, offset);
-    return;
-  }
-  const uri = line.trim();
-  if (uri === "" || uri.charCodeAt(0) === HASH || (offset === 0 && uri.startsWith("#EXTM3U"))) return;
-  const start = offset + line.indexOf(uri);
-  addUri(scan, { start, text: uri, kind: "segment", absolute: false });
+function stays(span: Span): boolean {
+  return span.type === "uri" && !span.absolute && !span.substituted && staysRelative(span.uri, span.kind);
 }
 
-function scanTag(scan: Scan, line: string, offset: number): void {
-  const colon = line.indexOf(":");
-  const tag = colon < 0 ? line.trimEnd() : line.slice(0, colon);
-  scan.kind ??= KIND_TAGS.get(tag);
-  if (tag === "#EXTINF") return;
-  if (tag === "#EXT-X-ENDLIST") scan.ended = true;
-  if (colon < 0) return;
-  const value = line.slice(colon + 1).trim();
-  if (tag === "#EXT-X-TARGETDURATION") scan.targetDurationMs = readTargetDuration(value);
-  else if (tag === "#EXT-X-PLAYLIST-TYPE") scan.ended ||= value === "VOD";
-  else if (tag === "#EXT-X-DEFINE") scanDefine(scan, line, colon + 1, offset);
-  else if (URI_VALUE_TAGS.has(tag) && value !== "") {
-    const start = offset + line.indexOf(value, colon + 1);
-    addUri(scan, { start, text: value, kind: "segment", absolute: false });
-  } else scanUriAttributes(scan, tag, line, colon + 1, offset);
-}
-
-function scanUriAttributes(scan: Scan, tag: string, line: string, from: number, offset: number): void {
-  const wanted = URI_TAGS.get(tag);
-  if (!wanted) return;
-  scan.fragmented ||= tag === "#EXT-X-MAP";
-  const attributes = scanAttributes(line, from);
-  for (const attribute of attributes) {
-    const match = wanted.find(({ name }) => name === attribute.name);
-    if (!match || !attribute.quoted) continue;
-    addUri(scan, {
-      start: offset + attribute.valueStart,
-      text: line.slice(attribute.valueStart, attribute.valueEnd),
-      kind: childKind(tag, line, attributes, match.kind),
-      absolute: match.absolute ?? false,
-    });
-  }
+/** Whether a line may have to be trimmed: blanks, control characters, and whatever lies beyond ASCII. */
+function isMargin(code: number): boolean {
+  return code <= SPACE || code > TILDE;
 }
 
 /** A hinted MAP must get the same address as the EXT-X-MAP that follows. */
 function childKind(tag: string, line: string, attributes: readonly Attribute[], kind: ChildKind): ChildKind {
   if (tag !== "#EXT-X-PRELOAD-HINT") return kind;
   return attributeValue(line, attributes, "TYPE") === "MAP" ? "map" : kind;
-}
-
-function scanDefine(scan: Scan, line: string, from: number, offset: number): void {
-  const attributes = scanAttributes(line, from);
-  const definition = readDefinition(line, attributes, scan.sources);
-  if (!definition) return;
-  const [name, value] = definition;
-  scan.variables.set(name, value);
-  const parameter = attributes.find((attribute) => attribute.name === "QUERYPARAM");
-  if (!parameter || attributeValue(line, attributes, "NAME") !== undefined) return;
-  const span = { start: offset + parameter.start, end: offset + parameter.end };
-  scan.spans.push({ type: "query_param", ...span, name, value });
-}
-
-function addUri(
-  scan: Scan,
-  found: { start: number; text: string; kind: ChildKind; absolute: boolean },
-): void {
-  const { start, text, kind, absolute } = found;
-  if (text === "") return;
-  const uri = substitute(text, scan.variables);
-  const end = start + text.length;
-  scan.spans.push({ type: "uri", start, end, uri, substituted: uri !== text, kind, absolute });
 }
 
 function readTargetDuration(value: string): number | undefined {

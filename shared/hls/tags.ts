@@ -1,7 +1,13 @@
 // Which tags carry URIs, what each URI is, and which kind of playlist a tag belongs to. A table; pure.
 
-/** What a URI leads to; it decides how the reply is handled and which extension a nameless child gets. */
-export type ChildKind = "playlist" | "segment" | "map" | "key" | "data";
+/** JSON documents whose URIs are rewritten, too. */
+export type DocumentKind = "assets" | "steering";
+
+/**
+ * What a URI leads to; it decides how the reply is handled and which extension a nameless child gets. A "report" is the
+ * playlist of a sibling, a "data" document belongs to the application and is passed on as it is.
+ */
+export type ChildKind = "playlist" | "report" | "segment" | "map" | "key" | "data" | DocumentKind;
 
 export interface UriAttribute {
   readonly name: string;
@@ -12,49 +18,44 @@ export interface UriAttribute {
 
 const uri = (kind: ChildKind): readonly UriAttribute[] => [{ name: "URI", kind }];
 
-/** URI attributes by tag name. */
-export const URI_TAGS: ReadonlyMap<string, readonly UriAttribute[]> = new Map([
-  ["#EXT-X-KEY", uri("key")],
-  ["#EXT-X-SESSION-KEY", uri("key")],
-  ["#EXT-X-MAP", uri("map")],
-  ["#EXT-X-MEDIA", uri("playlist")],
-  ["#EXT-X-I-FRAME-STREAM-INF", uri("playlist")],
-  ["#EXT-X-IMAGE-STREAM-INF", uri("playlist")],
-  ["#EXT-X-SESSION-DATA", uri("data")],
-  ["#EXT-X-PART", uri("segment")],
-  ["#EXT-X-PRELOAD-HINT", uri("segment")],
-  ["#EXT-X-RENDITION-REPORT", uri("playlist")],
-  ["#EXT-X-CONTENT-STEERING", [{ name: "SERVER-URI", kind: "data" }]],
-  [
-    "#EXT-X-DATERANGE",
-    [
-      { name: "X-ASSET-URI", kind: "playlist", absolute: true },
-      { name: "X-ASSET-LIST", kind: "data", absolute: true },
-    ],
-  ],
-]);
-
-/** Tags whose whole value is a segment's URI (a low-latency dialect older than EXT-X-PART). */
-export const URI_VALUE_TAGS: ReadonlySet<string> = new Set(["#EXT-X-PREFETCH"]);
-
 export type PlaylistKind = "master" | "media";
 
-/** Tags that stand in one kind of playlist only (RFC 8216 section 4.3); the first of them decides. */
-export const KIND_TAGS: ReadonlyMap<string, PlaylistKind> = new Map([
-  ["#EXT-X-STREAM-INF", "master"],
-  ["#EXT-X-I-FRAME-STREAM-INF", "master"],
-  ["#EXT-X-IMAGE-STREAM-INF", "master"],
-  ["#EXT-X-MEDIA", "master"],
-  ["#EXT-X-SESSION-DATA", "master"],
-  ["#EXT-X-SESSION-KEY", "master"],
-  ["#EXT-X-CONTENT-STEERING", "master"],
-  ["#EXTINF", "media"],
-  ["#EXT-X-TARGETDURATION", "media"],
-  ["#EXT-X-MEDIA-SEQUENCE", "media"],
-  ["#EXT-X-PLAYLIST-TYPE", "media"],
-  ["#EXT-X-ENDLIST", "media"],
-  ["#EXT-X-PART", "media"],
-  ["#EXT-X-PART-INF", "media"],
-  ["#EXT-X-MAP", "media"],
-  ["#EXT-X-KEY", "media"],
+export interface Tag {
+  /** Present on tags that stand in one kind of playlist only (RFC 8216 section 4.3); the first of them decides. */
+  readonly in?: PlaylistKind;
+  /** Attributes that are URIs. */
+  readonly uris?: readonly UriAttribute[];
+}
+
+/** What is known of tags; of all others nothing needs to be. */
+export const TAGS: ReadonlyMap<string, Tag> = new Map<string, Tag>([
+  ["#EXTINF", { in: "media" }],
+  ["#EXT-X-TARGETDURATION", { in: "media" }],
+  ["#EXT-X-MEDIA-SEQUENCE", { in: "media" }],
+  ["#EXT-X-PLAYLIST-TYPE", { in: "media" }],
+  ["#EXT-X-ENDLIST", { in: "media" }],
+  ["#EXT-X-PART-INF", { in: "media" }],
+  ["#EXT-X-PART", { in: "media", uris: uri("segment") }],
+  ["#EXT-X-PRELOAD-HINT", { in: "media", uris: uri("segment") }],
+  ["#EXT-X-RENDITION-REPORT", { in: "media", uris: uri("report") }],
+  ["#EXT-X-MAP", { in: "media", uris: uri("map") }],
+  ["#EXT-X-KEY", { in: "media", uris: uri("key") }],
+  ["#EXT-X-STREAM-INF", { in: "master" }],
+  ["#EXT-X-I-FRAME-STREAM-INF", { in: "master", uris: uri("playlist") }],
+  ["#EXT-X-IMAGE-STREAM-INF", { in: "master", uris: uri("playlist") }],
+  ["#EXT-X-MEDIA", { in: "master", uris: uri("playlist") }],
+  ["#EXT-X-SESSION-DATA", { in: "master", uris: uri("data") }],
+  ["#EXT-X-SESSION-KEY", { in: "master", uris: uri("key") }],
+  ["#EXT-X-CONTENT-STEERING", { in: "master", uris: [{ name: "SERVER-URI", kind: "steering" }] }],
+  [
+    "#EXT-X-DATERANGE",
+    {
+      uris: [
+        { name: "X-ASSET-URI", kind: "playlist", absolute: true },
+        { name: "X-ASSET-LIST", kind: "assets", absolute: true },
+      ],
+    },
+  ],
+  ["#EXT-X-DEFINE", {}],
+  ["#EXT-X-PREFETCH", {}],
 ]);

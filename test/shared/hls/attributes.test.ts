@@ -27,7 +27,7 @@ describe("scanAttributes", () => {
 
   it("passes over blanks, empty entries and names without a value", () => {
     expect(pairs(' A=1 ,, B , C="x" ,D=')).toEqual([
-      ["A", "1 "],
+      ["A", "1"],
       ["C", "x"],
       ["D", ""],
     ]);

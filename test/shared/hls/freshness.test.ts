@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { playlistLifetime, segmentFreshMs } from "../../../shared/hls/freshness.ts";
+import { availableMs, playlistLifetime, segmentFreshMs } from "../../../shared/hls/freshness.ts";
 
 const NOW = Date.UTC(2026, 0, 2);
 const fresh = (headers: Record<string, string>) => segmentFreshMs(new Headers(headers), NOW);
@@ -16,6 +16,13 @@ describe("playlistLifetime", () => {
     expect(live(undefined).freshMs).toBe(3_000);
     expect(live(10).freshMs).toBe(250);
     expect(live(600_000).freshMs).toBe(10_000);
+  });
+
+  it("is six target durations fresh where a blocking reload was answered", () => {
+    const live = { kind: "media", ended: false, targetDurationMs: 2_000 } as const;
+    expect(playlistLifetime(live, true)).toEqual({ freshMs: 12_000, staleMs: 12_000 });
+    expect(playlistLifetime({ ...live, targetDurationMs: 600_000 }, true).freshMs).toBe(120_000);
+    expect(playlistLifetime({ ...live, ended: true }, true).freshMs).toBe(60_000);
   });
 
   it("is longer for what does not run ahead", () => {
@@ -44,5 +51,39 @@ describe("segmentFreshMs", () => {
     ["a year", { "cache-control": "max-age=31536000" }, 86_400_000],
   ])("%s", (_what, headers, expected) => {
     expect(fresh(headers as Record<string, string>)).toBe(expected);
+  });
+});
+
+describe("segmentFreshMs of media", () => {
+  const media = (headers: Record<string, string>) => segmentFreshMs(new Headers(headers), NOW, 90_000);
+
+  it("is at least as long as players may ask for it", () => {
+    expect(media({})).toBe(90_000);
+    expect(media({ "cache-control": "max-age=2" })).toBe(90_000);
+    expect(media({ "cache-control": "max-age=10", age: "100" })).toBe(90_000);
+    expect(media({ "cache-control": "max-age=300" })).toBe(300_000);
+  });
+
+  it.each([
+    { "cache-control": "no-store" },
+    { "cache-control": "private" },
+    { "cache-control": "max-age=0" },
+    { expires: "0" },
+  ])("is not longer than an origin allows: %j", (headers) => {
+    expect(media(headers as Record<string, string>)).toBe(0);
+  });
+});
+
+describe("availableMs", () => {
+  it("is at least the segment's and the playlist's duration together", () => {
+    for (const segments of [1, 6, 1_000]) {
+      const longest = 6_499;
+      const needed = longest + segments * longest;
+      expect(availableMs({ targetDurationMs: 6_000 }, segments)).toBeGreaterThanOrEqual(needed);
+    }
+  });
+
+  it("is bounded", () => {
+    expect(availableMs({ targetDurationMs: 600_000 }, 1_000_000)).toBe(86_400_000);
   });
 });

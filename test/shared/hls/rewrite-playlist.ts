@@ -1,34 +1,45 @@
-// Rewrites a playlist the way the Worker does, with readable addresses instead of sealed ones.
+// Rewrites a playlist the way the Worker does, with seals that can be read: `[https://o.example/live/]`.
 
-import { staysRelative, tailOf } from "../../../shared/hls/address.ts";
-import { ChildResolver } from "../../../shared/hls/resolve.ts";
-import { replaceSpans } from "../../../shared/hls/rewrite.ts";
-import { scanPlaylist, type UriSpan } from "../../../shared/hls/scan.ts";
-import { type PlaylistText, portableUri } from "../../../shared/hls/text.ts";
+import { Children, type Scope, type Seals } from "../../../shared/hls/children.ts";
+import { rewritePlaylist } from "../../../shared/hls/rewrite.ts";
+import { scanPlaylist } from "../../../shared/hls/scan.ts";
 import type { VariableSources } from "../../../shared/hls/variables.ts";
 
-export interface RewriteOptions {
+export interface RewriteOptions extends Partial<Omit<Scope, "fragmented" | "base">> {
   readonly url: string;
   readonly sources?: VariableSources;
-  readonly encoding?: PlaylistText["encoding"];
+  readonly offers?: boolean;
+  readonly seals?: Seals;
 }
 
-/** Children that do not stay come out as `b[DIRECTORY]/TAIL?QUERY`, with a leading "ABS:" where absolute is demanded. */
-export function rewritePlaylist(text: string, options: RewriteOptions): string {
-  const playlist = scanPlaylist(text, options.sources);
-  const resolver = new ChildResolver(options.url);
-  const child = (span: UriSpan): string | undefined => {
-    const uri = portableUri(span.uri, options.encoding ?? "utf-8");
-    const unchanged = span.substituted ? uri : undefined;
-    if (!span.absolute && staysRelative(uri, span.kind)) return unchanged;
-    const location = resolver.resolve(uri);
-    if (!location) return unchanged;
-    const tail = tailOf(location.name, span.kind, playlist.fragmented);
-    const query = location.query === undefined ? "" : `?${location.query}`;
-    return `${span.absolute ? "ABS:" : ""}b[${location.directory}]/${tail}${query}${location.fragment}`;
+export const READABLE: Seals = {
+  async place({ directory, variables, offer }) {
+    const names = [...variables].map(([name, value]) => `{${name}=${value}}`).join("");
+    return `[${directory}${offer ? `${offer.file} ${offer.rendition.t}` : ""}]${names}`;
+  },
+  query: async (query) => `[${query}]`,
+  document: async (_kind, url) => `[${url}]`,
+};
+
+const NO_SOURCES: VariableSources = { query: "", imported: new Map() };
+
+export function rewrite(text: string, options: RewriteOptions): Promise<string> {
+  const sources = options.sources ?? NO_SOURCES;
+  const playlist = scanPlaylist(text, sources);
+  const scope: Scope = {
+    base: options.url,
+    encoding: options.encoding ?? "utf-8",
+    fragmented: playlist.fragmented,
+    mirrored: options.mirrored ?? true,
+    hideQuery: options.hideQuery ?? true,
+    rest: options.rest ?? "stream.m3u8",
+    root: options.root ?? "ABS:",
   };
-  const replacements = playlist.spans.map((span) =>
-    span.type === "uri" ? child(span) : `NAME="${span.name}",VALUE=""`,
-  );
-  return replaceSpans(text, playlist.spans, replacements);
+  return rewritePlaylist(text, new Children(scope, options.seals ?? READABLE), {
+    playlist,
+    mirrored: scope.mirrored,
+    hideQuery: scope.hideQuery,
+    imported: sources.imported,
+    offers: options.offers ?? false,
+  });
 }

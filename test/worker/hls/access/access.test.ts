@@ -3,84 +3,9 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { tokenVerifier } from "../../../../shared/config/secrets.ts";
 import { VIEWER_LIMITS } from "../../../../shared/limits.ts";
-import {
-  fingerprintOf,
-  importSigningKey,
-  signToken,
-  type TokenClaims,
-} from "../../../../shared/viewers/token.ts";
-import {
-  bearer,
-  errorCode,
-  OPERATOR_TOKEN,
-  post,
-  push,
-  send,
-  testDocument,
-  testEnv,
-  VIEWER_TOKEN,
-} from "../../control/support.ts";
-
-const OLD = { id: "old", key: "the-older-signing-key-of-these-tests" };
-const NEW = { id: "new", key: "the-newer-signing-key-of-these-tests" };
-const ALICE = "alices-own-secret-in-addresses";
-
-interface Changes {
-  readonly keys?: readonly object[];
-  readonly alice?: object;
-  readonly viewers?: readonly object[];
-}
-
-async function configure({ keys = [OLD], alice = {}, viewers }: Changes = {}): Promise<void> {
-  const document = await testDocument();
-  const channel = (id: string, more: object = {}) => ({
-    id,
-    sources: ["http://origin.invalid/i.m3u8"],
-    ...more,
-  });
-  await push({
-    ...document,
-    edge: { ...(document.edge as object), signing_keys: keys },
-    channels: [
-      channel("ch_open"),
-      channel("ch_small", { max_viewers: 1 }),
-      channel("ch_paid", { access: "token", group: "Films" }),
-      channel("ch_other", { access: "token", group: "News" }),
-      channel("ch_cinema", { access: "token", group: "Films", max_viewers: 1 }),
-    ],
-    viewers: viewers ?? [{ name: "alice", token: ALICE, groups: ["Films"], ...alice }],
-  });
-}
-
-async function token(claims: Partial<TokenClaims> = {}, key = OLD): Promise<string> {
-  const all = { channel: "ch_paid", expiresAt: Date.now() + 60_000, ...claims };
-  return signToken({ id: key.id, key: await importSigningKey(key.key) }, all);
-}
-
-async function aliceToken(claims: Partial<TokenClaims> = {}): Promise<string> {
-  return token({
-    viewer: { name: "alice", fingerprint: fingerprintOf(await tokenVerifier(ALICE)) },
-    ...claims,
-  });
-}
-
-/** Asks for something below a channel as the client at `ip`. */
-function ask(path: string, { ip = "203.0.113.7", agent = "Player/1" } = {}): Promise<Response> {
-  return send(`/proxy/${path}`, {
-    headers: {
-      "x-causeway-front": testEnv.FRONT_SECRET ?? "",
-      "x-causeway-client": ip,
-      "user-agent": agent,
-      accept: "application/json",
-    },
-  });
-}
-
-async function answer(path: string, from: { ip?: string; agent?: string } = {}): Promise<string> {
-  const response = await ask(path, from);
-  expect(response.headers.get("access-control-allow-origin")).toBe("*");
-  return `${response.status} ${await errorCode(response)}`;
-}
+import { fingerprintOf } from "../../../../shared/viewers/token.ts";
+import { errorCode, send, testEnv } from "../../control/support.ts";
+import { ALICE, aliceToken, answer, ask, configure, NEW, OLD, token } from "./support.ts";
 
 const IN = "404 not_found";
 
@@ -248,65 +173,5 @@ describe("a subscriber's token", () => {
     expect(await answer(`ch_paid/t.${signed}/none`)).toBe("403 token_invalid");
     await configure();
     expect(await answer(`ch_paid/t.${signed}/none`)).toBe(IN);
-  });
-});
-
-describe("POST /api/sign", () => {
-  async function sign(order: object, who = OPERATOR_TOKEN) {
-    const response = await send("/api/sign", {
-      ...post(order),
-      ...bearer(who, { "Content-Type": "application/json" }),
-    });
-    return { status: response.status, body: await response.json<Record<string, unknown>>() };
-  }
-
-  it("makes an address that works", async () => {
-    const { status, body } = await sign({
-      channel: "ch_paid",
-      expires: "2h",
-      ip: "203.0.113.7",
-      connections: 2,
-    });
-    expect(status).toBe(200);
-    const url = new URL(String(body.url));
-    expect(url.origin).toBe("http://control.test:8787");
-    expect(url.pathname).toMatch(/^\/proxy\/ch_paid\/t\.old\.[\w-]+\.[\w-]+\/stream\.m3u8$/);
-    expect(Date.parse(String(body.expires_at)) - Date.now()).toBeGreaterThan(7_100_000);
-    const below = url.pathname.slice("/proxy/".length).replace("stream.m3u8", "none");
-    expect(await answer(below)).toBe(IN);
-    expect(await answer(below, { ip: "203.0.113.8" })).toBe("403 token_ip");
-  });
-
-  it("names a subscriber, a session and a host", async () => {
-    const order = { channel: "ch_paid", viewer: "alice", session: "tv", host: "https://tv.example.com" };
-    const { body } = await sign(order);
-    expect(body.url).toMatch(/^https:\/\/tv\.example\.com\/proxy\/ch_paid\/t\./);
-  });
-
-  it("gives a public channel's plain address", async () => {
-    expect((await sign({ channel: "ch_open" })).body).toEqual({
-      url: "http://control.test:8787/proxy/ch_open/stream.m3u8",
-      expires_at: null,
-    });
-  });
-
-  it.each([
-    [{}, 400],
-    [{ channel: "ch_paid", what: 1 }, 400],
-    [{ channel: "ch_none" }, 404],
-    [{ channel: "ch_paid", expires: "soon" }, 400],
-    [{ channel: "ch_paid", expires: "400d" }, 400],
-    [{ channel: "ch_paid", ip: "example.com" }, 400],
-    [{ channel: "ch_paid", session: "a/b" }, 400],
-    [{ channel: "ch_paid", connections: 0 }, 400],
-    [{ channel: "ch_paid", viewer: "bob" }, 400],
-    [{ channel: "ch_other", viewer: "alice" }, 400],
-    [{ channel: "ch_paid", host: "https://tv.example.com/x" }, 400],
-    [{ channel: "ch_paid", host: "javascript:1" }, 400],
-  ])("refuses %j with %i", async (order, status) => expect((await sign(order)).status).toBe(status));
-
-  it("is for operators", async () => {
-    expect((await sign({ channel: "ch_paid" }, VIEWER_TOKEN)).status).toBe(403);
-    expect((await send("/api/sign", post({ channel: "ch_paid" }))).status).toBe(401);
   });
 });

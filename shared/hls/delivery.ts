@@ -1,0 +1,58 @@
+// Delivery directives: what a player adds to a playlist's URL to be told of a segment or part as soon as it exists, and to
+// be spared what it knows already (RFC 8216bis section 6.2.5). Pure.
+
+import { filterQuery, queryPairs } from "./query.ts";
+
+const MSN = "_HLS_msn";
+const PART = "_HLS_part";
+const SKIP = "_HLS_skip";
+
+/** Directives that ask for another body of the same playlist. */
+export const DELIVERY_NAMES: ReadonlySet<string> = new Set([MSN, PART, SKIP]);
+
+/** Larger numbers are not exact everywhere. */
+const NUMBER = /^\d{1,15}$/;
+/** Values that the format has: "v2" also skips date ranges. */
+const SKIPS: ReadonlySet<string> = new Set(["YES", "v2"]);
+
+/**
+ * Whether a query's directives are what the format allows. An origin must answer 400 otherwise (section 6.2.5.2), and each
+ * spelling would be an entry of its own in every cache.
+ */
+export function areDirectivesLegal(query: string): boolean {
+  if (!query.includes("_HLS_")) return true;
+  const seen = new Set<string>();
+  for (const { name, value } of queryPairs(query)) {
+    if (!DELIVERY_NAMES.has(name)) continue;
+    if (seen.has(name)) return false;
+    seen.add(name);
+    if (!(name === SKIP ? SKIPS.has(value) : NUMBER.test(value))) return false;
+  }
+  // A part is named within a segment.
+  return !seen.has(PART) || seen.has(MSN);
+}
+
+/** How a playlist is asked for. */
+export interface Delivery {
+  /** The URL without directives. */
+  readonly plainUrl: string;
+  /** The origin answers only once it has what is asked for. */
+  readonly blocking: boolean;
+}
+
+/** Undefined for a URL without directives. */
+export function readDelivery(url: string): Delivery | undefined {
+  const mark = url.indexOf("?");
+  if (mark < 0 || !url.includes("_HLS_", mark)) return undefined;
+  const query = url.slice(mark + 1);
+  const names = new Set(queryPairs(query).map(({ name }) => name));
+  if (!names.has(MSN) && !names.has(SKIP)) return undefined;
+  const rest = filterQuery(query, (name) => !DELIVERY_NAMES.has(name));
+  const plainUrl = rest === "" ? url.slice(0, mark) : `${url.slice(0, mark)}?${rest}`;
+  return { plainUrl, blocking: names.has(MSN) };
+}
+
+/** True for a delta update: segments are left out of it, so it stands for the whole with those only who know them. */
+export function isDelta(text: string): boolean {
+  return text.includes("#EXT-X-SKIP:");
+}
