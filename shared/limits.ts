@@ -250,6 +250,26 @@ export const ACCOUNT_LIMITS = {
   EXPIRY_CHECK_MS: 3_600_000,
 } as const;
 
+/** Bounds of a relay's metrics and of what it tells about itself (relay/metrics). */
+export const METRICS_LIMITS = {
+  /** Users with series of their own: half a megabyte of text per scrape. */
+  USERS_MAX: 1_000,
+  /** Timers that show how late the event loop is: often enough for its worst moments, at no cost that could be seen. */
+  LOOP_DELAY_STEP_MS: 20,
+} as const;
+
+/** Bounds of `causeway stats` (relay/watch). */
+export const WATCH_STATS_LIMITS = {
+  /** The first picture has rates over this long: shorter ones jump, and nobody waits longer. */
+  FIRST_SPAN_MS: 1_000,
+  /** Connections of one relay that are asked for: more than any terminal has lines. */
+  CONNECTIONS_MAX: 500,
+  /** A relay that does not answer within this is lost. */
+  ANSWER_TIMEOUT_MS: 10_000,
+  /** Pause before a lost source is asked again. */
+  RETRY_MS: 2_000,
+} as const;
+
 /** Bounds of a relay whose connections are served by several threads (relay/threads). */
 export const THREAD_LIMITS = {
   /** Threads of one relay: more than the cores of any machine that one would run on. */
@@ -1065,6 +1085,13 @@ export const HLS_LIMITS = {
   BLOCKING_TIMEOUT_MAX_MS: 60_000,
   /** The same for a playlist whose target duration is not known yet: four of the usual 6 s. */
   BLOCKING_TIMEOUT_MS: 24_000,
+  /**
+   * Blocking reloads of one channel that an isolate has the origin hold; who asks for another gets what there is. Players
+   * of ten renditions ask for a few each, but anybody may ask for any part.
+   */
+  BLOCKING_MAX: 64,
+  /** Channels whose blocking reloads an isolate counts. */
+  BLOCKING_CHANNELS_MAX: 1_000,
   /** Those who wait for another's fetch wait this much longer than it may take until its headers. */
   FOLLOW_SLACK_MS: 5_000,
   /** Segments fetched ahead for one playlist, and how many of them at a time: six connections are all a request has. */
@@ -1088,4 +1115,184 @@ export const SHIELD_LIMITS = {
   HOLD_MAX_MS: 120_000,
   /** The object's answer, besides the time that it may wait for another's fetch. */
   CALL_SLACK_MS: 2_000,
+} as const;
+
+/** Bounds of UDPack's acknowledgement, loss detection and pacing (relay/udpack/recovery; docs/UDPACK.md section 6). */
+export const UDPACK_RECOVERY_LIMITS = {
+  /** Ranges of an ACK frame, and kept of what was received: 5 % loss at 100,000 packets a second makes 256 in 50 ms. */
+  ACK_RANGES_MAX: 256,
+  /** Packets that may wait for an ACK: their round-trip time is measured by it. */
+  ACK_AFTER_PACKETS: 32,
+  /** Numbers from the oldest packet in flight to the newest: 150 MB of 1,200 bytes, 125 MB/s x 200 ms six times. */
+  PACKETS_IN_FLIGHT_MAX: 131_072,
+  /** Reordering that is waited for, in packets: more would delay every repetition. */
+  REORDERING_PACKETS_MAX: 128,
+  /** How long a reordering that was seen keeps the thresholds up. */
+  REORDERING_KEPT_MS: 30_000,
+  /** Packets declared lost, newest first, that are recognised when they are acknowledged after all. */
+  LOST_REMEMBERED: 64,
+  /** Least time that a packet is waited for, and least granularity of timers (RFC 9002 section 6.1.2). */
+  GRANULARITY_MS: 1,
+  /** Taken for the round-trip time before the first sample (RFC 9002 section 6.2.2). */
+  FIRST_RTT_MS: 333,
+  /** Ceiling of the tail probe's doubled time: who comes back after an outage is noticed within this. */
+  PROBE_INTERVAL_MS_MAX: 2_000,
+  /** Tail probes without an answer after which the path counts as broken. */
+  OUTAGE_PROBES: 3,
+} as const;
+
+/** Bounds of UDPack's congestion control (relay/udpack/congestion; docs/UDPACK.md section 7). */
+export const UDPACK_CONGESTION_LIMITS = {
+  /** A packet is counted as at least this. */
+  PACKET_BYTES_MIN: 1_200,
+  /** Send quantum as time: a Node timer fires after 1.1 ms at the earliest. */
+  QUANTUM_MS: 1,
+  /** Least send quantum. */
+  QUANTUM_PACKETS_MIN: 2,
+  /** Part of the peer's socket buffer that one burst may take: 64 packets in a default one lose 1 %. */
+  BURST_BUFFER_DIVISOR: 4,
+  /** What a peer that tells no other number holds. */
+  RECEIVE_BUFFER_BYTES: 212_992,
+  /** Window at first and after an outage (RFC 9002 section 7.2). */
+  FIRST_WINDOW_PACKETS: 10,
+  /** Age at which the least round-trip time is measured anew. */
+  MIN_RTT_KEPT_MS: 10_000,
+  /** How long the window is held down for that. */
+  PROBE_RTT_MS: 200,
+  /** Window that is left meanwhile, at least. */
+  PROBE_RTT_PACKETS: 4,
+  /** Round trips that the greatest delivery rate is kept. */
+  BANDWIDTH_ROUNDS: 10,
+  /** A round trip is counted as at least this: on loopback ten of them would be shorter than one pause of the event loop. */
+  ROUND_MS_MIN: 1,
+} as const;
+
+/** Bounds of UDPack's sessions, streams and datagrams (relay/udpack/session.ts and streams; docs/UDPACK.md section 8). */
+export const UDPACK_STREAM_LIMITS = {
+  /** All that the peer may send and that has to be kept until it is read: a session's memory, at the very most. */
+  GRANTS_BYTES_MAX: 256 * 1024 * 1024,
+  /** A reader that consumes a window within so many round trips gets a larger one: with 5 % loss three repetitions in a row are common. */
+  GROWTH_ROUND_TRIPS: 6,
+  /** The same on paths so short that the event loop is what takes time. */
+  GROWTH_MS_MIN: 25,
+  /** Gaps in received streams, over all streams of a session; 1,250 are usual at 125 MB/s, 200 ms and 5 % loss. */
+  GAPS_MAX: 8_192,
+  /** Session credit granted ahead, so that not every stream costs a frame. */
+  CREDIT_SLACK_BYTES: 1024 * 1024,
+  /** Streams that this side may have open: some 1 KB each before they carry anything. */
+  OPENED_MAX: 16_384,
+  /** Bytes of one stream that wait for their first packet: 1 ms at 250 MB/s. */
+  UNSENT_BYTES_MAX: 256 * 1024,
+  /** The same over all streams; beyond it each stream may still have the least. */
+  UNSENT_SESSION_BYTES_MAX: 64 * 1024 * 1024,
+  UNSENT_BYTES_MIN: 16 * 1024,
+  /** What a stream sends before it is the next one's turn. */
+  TURN_BYTES: 16 * 1024,
+  /** Datagrams that wait for the path; older ones are no longer worth sending. */
+  DATAGRAMS_WAITING_BYTES_MAX: 256 * 1024,
+  DATAGRAMS_WAITING_MS: 100,
+  /** The same as a count: empty ones take memory, too. */
+  DATAGRAMS_WAITING_MAX: 1_024,
+  /** One datagram: what UDP can carry. */
+  DATAGRAM_BYTES_MAX: 65_507,
+  /** Datagrams of which fragments are missing, and how long they are waited for. */
+  REASSEMBLIES_MAX: 64,
+  REASSEMBLY_MS: 2_000,
+  /** Path challenges that wait for their answer; older ones are forgotten. */
+  PATH_RESPONSES_MAX: 4,
+  /** Every so many packets that only acknowledge carry a PING. */
+  ACKS_PER_PING: 20,
+} as const;
+
+/** Bounds of UDPack's handshake (relay/udpack/handshake, docs/UDPACK.md section 3). */
+export const UDPACK_HANDSHAKE_LIMITS = {
+  /** Initiations of any source taken without a cookie: each costs some 150 us, so a flood gets 3 % of a core. */
+  UNPROVEN_PER_SECOND: 200,
+  /** Initiations with a cookie, of all sources: 15 % of a core. */
+  PROVEN_PER_SECOND: 1_000,
+  /** The same of one IPv4 address or IPv6 /64, under load: one client repeats at most five times in its first second. */
+  PROVEN_PER_NETWORK_PER_SECOND: 20,
+  /** Networks counted for that. */
+  NETWORKS_COUNTED_MAX: 4_096,
+  /** Sessions that no data packet has confirmed: about 10 KB each. */
+  UNCONFIRMED_MAX: 64,
+  /** The same of one key: a client repeats its initiation that often within two of its own time-outs. */
+  UNCONFIRMED_PER_KEY_MAX: 8,
+  /** A client that answers later than this has begun anew long before. */
+  UNCONFIRMED_MS: 30_000,
+  /** Keys whose newest timestamp is kept: more than a configuration may name, over all its reloads. */
+  TIMESTAMPS_MAX: 100_000,
+  /** A secret for cookies is used this long, and accepted as long again. */
+  COOKIE_SECRET_MS: 120_000,
+  /** A client believes a cookie for as long as a server surely accepts it. */
+  COOKIE_MS: 120_000,
+  /** A response to an initiation that is older than this comes too late. */
+  RESPONSE_WAIT_MS: 10_000,
+  /** Initiations of one client that may still be answered: eight fit into that wait. */
+  ATTEMPTS_MAX: 16,
+  /** Waits between two initiations: the first, and the longest; they double. */
+  RETRY_FIRST_MS: 250,
+  RETRY_MAX_MS: 2_000,
+  /** Resets of one server: an answer to packets of unknown sessions is a courtesy. */
+  RESETS_PER_SECOND: 100,
+} as const;
+
+/** Bounds of UDPack's packet protection (relay/udpack/crypto, docs/UDPACK.md sections 2.1 and 4). */
+export const UDPACK_KEY_LIMITS = {
+  /** Packets sealed with one key; far below what ChaCha20-Poly1305 allows (RFC 9001 section 6.6). */
+  PACKETS_PER_PHASE: 2 ** 30,
+  /** Time that one key is used: what a stolen key opens is bounded. */
+  PHASE_MS: 600_000,
+  /** A receive key outlives its phase this long, for packets that were overtaken: longer than any path holds one back. */
+  OLD_KEY_MS: 10_000,
+  /** Packets that did not open until the session ends: the confidence in a 128-bit tag (RFC 9001 section 6.6). */
+  FORGERIES_MAX: 2 ** 36,
+  /** Packet numbers end here, so that they are exact in arithmetic and six bytes in an ACK. */
+  NUMBERS_END: 2 ** 48,
+  /** The last ones are kept for the CLOSE that says so. */
+  NUMBERS_RESERVED: 1_024,
+} as const;
+
+/** Bounds of UDPack's datagram sockets (relay/udpack/engine). */
+export const UDPACK_ENGINE_LIMITS = {
+  /** Asked for in both directions: bursts of 64 packets lose 1 % with the usual 208 KiB. */
+  SOCKET_BUFFER_BYTES: 4 * 1024 * 1024,
+  /** The most that one send may carry: the largest UDP payload on IPv4. */
+  BATCH_BYTES: 65_507,
+  /** Datagrams that kernels cut one send into (UDP_MAX_SEGMENTS of Linux before 6.9). */
+  SEGMENTS_MAX: 64,
+  /** What waits for a full socket; more is dropped, as a router would. */
+  BACKLOG_BYTES_MAX: 1024 * 1024,
+  /** Wait for a batch over loopback: it takes a millisecond. */
+  PROBE_MS: 500,
+} as const;
+
+/** Bounds of UDPack's sessions and streams at their sockets (relay/udpack/endpoint). */
+export const UDPACK_ENDPOINT_LIMITS = {
+  /** What a stream hands its reader ahead of being asked: one block of the session's memory and a half. */
+  STREAM_READ_AHEAD_BYTES: 128 * 1024,
+  /** What waits in a stream for the session to take it; the session holds more. */
+  STREAM_WRITE_AHEAD_BYTES: 64 * 1024,
+  /** What a WebSocket may hold unsent: more would only add delay. */
+  WEBSOCKET_BACKLOG_BYTES: 256 * 1024,
+  /** A datagram as a message (docs/UDPACK.md section 10). */
+  WEBSOCKET_MESSAGE_BYTES_MAX: 65_535,
+} as const;
+
+/** Packets of the tunnel and of agents (shared/packet). */
+export const PACKET_LIMITS = {
+  /** One packet: what a stream may have to gather before it can be read. */
+  PACKET_BYTES_MAX: 65_536,
+  /** Memory that the mere claim of a packet's length takes; more follows as bytes come. */
+  BODY_BYTES_AT_FIRST: 1_024,
+} as const;
+
+/** Bounds of what a slow reader is spared (relay/spool); sizes are [relay.spool]'s. */
+export const SPOOL_LIMITS = {
+  /** Most bytes of one read of a socket: what a decision to read may bring. */
+  READ_BYTES_MAX: 64 * 1024,
+  /** A reader that has not caught up for this long is slow, and not only behind for a moment. */
+  BLOCKED_MS: 1_000,
+  /** Failed files are reported this often at most: a full disk fails all of them. */
+  REPORT_INTERVAL_MS: 10_000,
 } as const;

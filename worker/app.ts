@@ -10,6 +10,7 @@ import { currentConfig } from "./directory/client.ts";
 import type { Env } from "./env.ts";
 import { failureResponse } from "./error-response.ts";
 import type { Exchange } from "./exchange.ts";
+import { withCors } from "./hls/reply.ts";
 import { handleHost } from "./proxy/host.ts";
 import { nextRequestId } from "./request-id.ts";
 import { isolateMeter } from "./stats/meter.ts";
@@ -47,8 +48,12 @@ function parseUrl(request: Request): URL {
   return url;
 }
 
-/** A channel host serves channels and nothing else. */
+/** A channel host serves channels and nothing else; players on other sites must be able to read its errors, too. */
 async function serveChannelHost(x: Exchange): Promise<Response> {
-  if (!isChannelPath(x.url.pathname)) throw new CausewayError("not_found");
-  return serveChannels(x);
+  try {
+    if (!isChannelPath(x.url.pathname)) throw new CausewayError("not_found");
+    return await serveChannels(x);
+  } catch (thrown) {
+    return withCors(failureResponse(thrown, x));
+  }
 }

@@ -5,6 +5,9 @@ import type { RelayConfig } from "../../shared/config/schema.ts";
 import { type AdminServer, startAdmin } from "../admin/server.ts";
 import type { ReloadReport } from "../inbound-set.ts";
 import { type Link, startLink } from "../link/link.ts";
+import { ProcessWatch } from "../metrics/process-watch.ts";
+import { relayMetrics } from "../metrics/relay-metrics.ts";
+import type { RelayStats } from "../metrics/stats.ts";
 import { createRelay, type Relay, type RelayDeps } from "../relay.ts";
 
 export interface LinkedRelayDeps extends RelayDeps {
@@ -34,11 +37,13 @@ const FIXED = ["name", "workers", "edge", "edge_token", "admin", "admin_token"] 
 export async function startLinkedRelay(config: RelayConfig, deps: LinkedRelayDeps): Promise<LinkedRelay> {
   const relay = createRelay(config, deps);
   await relay.start();
-  const admin = await startAdminOf(relay, config, deps).catch(async (error: unknown) => {
+  let link: Link | undefined;
+  const stats = (): RelayStats => ({ ...relay.stats(), ...(link && { link: link.stats }) });
+  const admin = await startAdminOf(relay, config, { ...deps, stats }).catch(async (error: unknown) => {
     await relay.stop();
     throw error;
   });
-  const link = startLinkOf(relay, config, deps);
+  link = startLinkOf(relay, config, deps);
   return {
     inbounds: relay.inbounds,
     admin,
@@ -57,17 +62,30 @@ export async function startLinkedRelay(config: RelayConfig, deps: LinkedRelayDep
 async function startAdminOf(
   relay: Relay,
   { admin, admin_token: token }: RelayConfig,
-  { reload }: LinkedRelayDeps,
-): Promise<AdminServer | undefined> {
+  { reload, stats }: LinkedRelayDeps & { readonly stats: () => RelayStats },
+): Promise<Pick<AdminServer, "address" | "port" | "stop"> | undefined> {
   if (admin === undefined || token === undefined) return undefined;
-  const server = await startAdmin(admin, {
-    token,
-    obey: (order) => relay.obey(order),
-    connections: () => relay.ledger.records(),
-    reload,
-  });
-  relay.reserve(server);
-  return server;
+  // Nobody else asks how late timers are, so only this has them watched.
+  const watch = new ProcessWatch();
+  const stop = async (server?: AdminServer): Promise<void> => {
+    watch.stop();
+    await server?.stop();
+  };
+  try {
+    const server = await startAdmin(admin, {
+      token,
+      obey: (order) => relay.obey(order),
+      connections: () => relay.ledger.records(),
+      stats,
+      metrics: () => [...relayMetrics(stats()), ...watch.metrics()],
+      reload,
+    });
+    relay.reserve(server);
+    return { address: server.address, port: server.port, stop: () => stop(server) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 function startLinkOf(relay: Relay, config: RelayConfig, deps: LinkedRelayDeps): Link | undefined {

@@ -85,6 +85,11 @@ export class RouteTable<T extends { readonly host: string; readonly path: string
       : undefined;
   }
 
+  /** Whether some entry serves a path of this host. */
+  covers(hostname: string): boolean {
+    return firstOf(this.#table, hostname, isMember) ?? false;
+  }
+
   #find(hostname: string, pathname: string): T | undefined {
     return firstOf(this.#table, hostname, (rules) => longest(rules, pathname)?.entry);
   }
@@ -106,11 +111,17 @@ export class HostSet {
     return this.#table.exact.size + this.#table.wildcard.size === 0;
   }
 
+  /** The first pattern that is one name. */
+  get first(): string | undefined {
+    const [name] = this.#table.exact.keys();
+    return name;
+  }
+
   has(hostname: string): boolean {
     return firstOf(this.#table, hostname, isMember) ?? false;
   }
 }
 
-function isMember(value: true): true {
-  return value;
+function isMember(): true {
+  return true;
 }

@@ -8,7 +8,7 @@ createServer((request, reply) => {
   const length = request.url?.slice("/bytes/".length) ?? "0";
   let body = bodies.get(length);
   if (!body) {
-    body = Buffer.alloc(Number(length) || 0, "causeway ");
+    body = Buffer.alloc(Number.parseInt(length, 10) || 0, "causeway ");
     bodies.set(length, body);
   }
   reply.writeHead(200, { "content-type": "application/octet-stream", "content-length": body.length });

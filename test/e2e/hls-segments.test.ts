@@ -267,7 +267,7 @@ describe("HEAD, conditions and CORS", () => {
 
   it("nothing of the origin's can run or set state on the edge's host", async () => {
     const path = `${folder()}/seg.ts`;
-    origin.file(`/a/${path}`, "<script>1</script>", {
+    origin.file(`/a/${path}`, "1<script>1</script>", {
       "content-type": "text/html",
       "set-cookie": "a=b",
       refresh: "0;url=/",

@@ -30,7 +30,7 @@ export interface HlsOrigin {
   stop(): Promise<void>;
 }
 
-export async function startHlsOrigin(): Promise<HlsOrigin> {
+export async function startHlsOrigin(host = "127.0.0.1"): Promise<HlsOrigin> {
   const handlers = new Map<string, OriginHandler>();
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => {
@@ -45,7 +45,7 @@ export async function startHlsOrigin(): Promise<HlsOrigin> {
   });
   server.keepAliveTimeout = 65_000;
   const listen = async (port: number): Promise<number> => {
-    server.listen(port, "127.0.0.1");
+    server.listen(port, host);
     await once(server, "listening");
     return (server.address() as AddressInfo).port;
   };
@@ -57,7 +57,7 @@ export async function startHlsOrigin(): Promise<HlsOrigin> {
   };
   const port = await listen(0);
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${host}:${port}`,
     port,
     seen,
     count: (path) => seen.filter(({ url }) => url.split("?", 1)[0] === path).length,

@@ -32,6 +32,8 @@ export interface ProductOptions {
   readonly config?: Table | ((demo: string) => Table);
   /** Keys of `[relay]` that replace the default ones. */
   readonly relay?: Table;
+  /** Gives the Worker an R2 bucket for channels' bodies. */
+  readonly bucket?: boolean;
   /** What the Worker logs. */
   readonly onLog?: (level: string, message: string) => void;
 }
@@ -78,7 +80,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   await buildEdgeIfStale();
   const demo = await startDemo({ host: "127.0.0.1", port: 0 });
   const secrets = await localSecrets(stateDir, ["ADMIN_TOKEN", "ROOT_KEY", "FRONT_SECRET"]);
-  const product = new RunningProduct(stateDir, demo, secrets, options.onLog);
+  const product = new RunningProduct(stateDir, demo, secrets, options);
   try {
     const overrides = typeof options.config === "function" ? options.config(demo.url) : options.config;
     await product.start({ ...overrides }, options.relay);
@@ -93,7 +95,7 @@ class RunningProduct implements Product {
   readonly stateDir: string;
   readonly #demo: Demo;
   readonly #secrets: Readonly<Record<string, string>>;
-  readonly #onLog: ProductOptions["onLog"];
+  readonly #options: ProductOptions;
   #raw: Table = {};
   #edge: Edge | undefined;
   #edgePort = 0;
@@ -104,12 +106,12 @@ class RunningProduct implements Product {
     stateDir: string,
     demo: Demo,
     secrets: Readonly<Record<string, string>>,
-    onLog: ProductOptions["onLog"],
+    options: ProductOptions,
   ) {
     this.stateDir = stateDir;
     this.#demo = demo;
     this.#secrets = secrets;
-    this.#onLog = onLog;
+    this.#options = options;
   }
 
   async start(overrides: Table, relay: Table | undefined): Promise<void> {
@@ -197,8 +199,9 @@ class RunningProduct implements Product {
       port: this.#edgePort,
       stateDir: this.stateDir,
       vars: this.#secrets,
+      ...(this.#options.bucket ? { buckets: { SEGMENTS: "segments" } } : {}),
       onLog: (level, message) => {
-        this.#onLog?.(level, message);
+        this.#options.onLog?.(level, message);
         if (process.env.CAUSEWAY_TEST_LOG !== undefined) process.stderr.write(`edge ${level}: ${message}\n`);
       },
     });

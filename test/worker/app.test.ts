@@ -54,6 +54,7 @@ describe("handle", () => {
     for (const path of [
       "/health",
       "/ready",
+      "/metrics",
       "/api/config",
       "/api/stats",
       "/relay/connect",

@@ -44,6 +44,13 @@ describe("channel hosts", () => {
     expect(origin).not.toHaveBeenCalled();
   });
 
+  it("answer errors that players on other sites can read", async () => {
+    for (const path of ["/", "/proxy/x/y", "/proxy/ch_none/stream.m3u8"]) {
+      const { status, headers } = await send(`http://tv.test${path}`);
+      expect([path, status, headers.get("access-control-allow-origin")]).toEqual([path, 404, "*"]);
+    }
+  });
+
   it("take the channels off the control hosts", async () => {
     const origin = mockOrigin();
     for (const path of ["/proxy/ch_news/stream.m3u8", "/playlist.m3u"])

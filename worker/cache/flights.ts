@@ -11,10 +11,21 @@ export const ALONE = Symbol("alone");
 export class Flights<T> {
   readonly #flights = new Map<string, Promise<T | typeof ALONE>>();
 
-  /** The outcome of the fetch under way for `key`, or undefined when there is none and the caller shall lead. */
-  follow(key: string): Promise<T | typeof ALONE> | undefined {
+  /**
+   * The outcome of the fetch under way for `key`, or undefined when there is none and the caller shall lead. Waits for
+   * `timeoutMs` at most.
+   */
+  follow(
+    key: string,
+    timeoutMs: number = CACHE_LIMITS.FOLLOW_TIMEOUT_MS,
+  ): Promise<T | typeof ALONE> | undefined {
     const flight = this.#flights.get(key);
-    return flight && within(flight, CACHE_LIMITS.FOLLOW_TIMEOUT_MS, () => this.#abandon(key, flight));
+    return flight && within(flight, timeoutMs, () => this.#abandon(key, flight));
+  }
+
+  /** True while somebody fetches `key`. */
+  has(key: string): boolean {
+    return this.#flights.has(key);
   }
 
   /** Makes the caller the leader for `key` until it calls `land`, which it must on every path. */

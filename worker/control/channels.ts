@@ -5,6 +5,7 @@ import { CausewayError } from "../../shared/errors.ts";
 import { serveChannels } from "../channel-routes.ts";
 import { currentConfig } from "../directory/client.ts";
 import { failureResponse } from "../error-response.ts";
+import { withCors } from "../hls/reply.ts";
 import { isolateMeter } from "../stats/meter.ts";
 import type { ControlExchange } from "./exchange.ts";
 import { isolated } from "./isolation.ts";
@@ -16,6 +17,6 @@ export async function channels(x: ControlExchange): Promise<Response> {
     if (!config.channelHosts.empty) throw new CausewayError("not_found");
     return isolated(await serveChannels({ ...x, config, meter: isolateMeter() }));
   } catch (thrown) {
-    return failureResponse(thrown, { request: x.request, requestId: x.requestId });
+    return withCors(failureResponse(thrown, { request: x.request, requestId: x.requestId }));
   }
 }

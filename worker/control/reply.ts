@@ -1,4 +1,4 @@
-// JSON answers of the API. None may be stored: they depend on who asked.
+// Answers of the API. None may be stored: they depend on who asked.
 
 import type { ControlExchange } from "./exchange.ts";
 
@@ -11,6 +11,11 @@ export function json(
     status: init.status ?? 200,
     headers: { ...init.headers, "Content-Type": "application/json", ...apiHeaders(x) },
   });
+}
+
+/** An answer for a program that reads text. */
+export function text(x: Pick<ControlExchange, "requestId">, body: string, contentType: string): Response {
+  return new Response(body, { headers: { "Content-Type": contentType, ...apiHeaders(x) } });
 }
 
 /** An answer without a body. */

@@ -2,12 +2,14 @@
 
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { isPlaylistBody } from "../../shared/hls/scan.ts";
+import { isWebPage } from "../../shared/hls/web-page.ts";
 import { contentLength } from "../../shared/http/headers.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { Chunks } from "../cache/chunks.ts";
 import { within } from "../cache/deadline.ts";
 import { Copy } from "../copy.ts";
 import { discard } from "./origin.ts";
+import { byteCountOf } from "./origin-meter.ts";
 
 /** Length of the body as it is read; unknown when the runtime decodes it. */
 export function bodyLength(response: Response): number | undefined {
@@ -41,11 +43,13 @@ export async function readBounded(
   const deadline = Date.now() + options.timeoutMs;
   const reader = response.body.getReader({ mode: "byob" });
   const chunks = new Chunks();
+  const count = byteCountOf(response.body);
   try {
     let buffer = new ArrayBuffer(LIMITS.READ_BYTES);
     for (;;) {
       const read = await within(reader.read(new Uint8Array(buffer)), deadline - Date.now(), late);
       if (!read.value || read.done) return chunks.join();
+      count?.(read.value.byteLength);
       chunks.add(read.value.slice());
       if (chunks.bytes > options.bytesMax) throw new CausewayError(options.tooLarge);
       buffer = read.value.buffer as ArrayBuffer;
@@ -57,12 +61,13 @@ export async function readBounded(
 }
 
 /**
- * A playlist that a viewer asks for under a segment's name would leave as the origin wrote it, with every address, query
- * and credential that rewriting hides.
- * @throws CausewayError `not_found`
+ * Refuses what is no segment by its first bytes. A playlist that a viewer asks for under a segment's name would leave as
+ * the origin wrote it, with every address, query and credential that rewriting hides.
+ * @throws CausewayError `not_found` for a playlist, `segment_malformed` for a web page
  */
-export function refusePlaylist(body: Uint8Array): void {
+export function assertSegment(body: Uint8Array): void {
   if (isPlaylistBody(body)) throw new CausewayError("not_found");
+  if (isWebPage(body)) throw new CausewayError("segment_malformed");
 }
 
 export interface SharedStream {
@@ -76,33 +81,42 @@ export interface SharedStream {
  * Streams `body` to one viewer and collects it for everyone else. A slow viewer does not hold up the others while the
  * bytes are few enough to be kept anyway; past that bound its pace decides.
  */
-export function shareStream(body: ReadableStream<Uint8Array>, length: number | undefined): SharedStream {
+export function shareStream(
+  body: ReadableStream<Uint8Array>,
+  { length, stallMs }: { readonly length: number | undefined; readonly stallMs: number },
+): SharedStream {
   const { readable, writable } =
     length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
-  return { readable, whole: copy(body, { writable, length, collect: true }) };
+  return { readable, whole: copy(body, { writable, length, stallMs, collect: true }) };
 }
 
-/** A body of unknown length at its viewer's pace; it breaks where it grows past what a segment may be. */
-export function boundedStream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+/**
+ * A body of unknown length at its viewer's pace; it breaks where it grows past what a segment may be, or stands still for
+ * `stallMs`.
+ */
+export function boundedStream(body: ReadableStream<Uint8Array>, stallMs: number): ReadableStream<Uint8Array> {
   const { readable, writable } = new IdentityTransformStream();
-  void copy(body, { writable, length: undefined, collect: false });
+  void copy(body, { writable, length: undefined, stallMs, collect: false });
   return readable;
 }
 
 interface CopyOptions {
   readonly writable: WritableStream<Uint8Array>;
   readonly length: number | undefined;
+  readonly stallMs: number;
   readonly collect: boolean;
 }
 
 async function copy(
   body: ReadableStream<Uint8Array>,
-  { writable, length, collect }: CopyOptions,
+  { writable, length, stallMs, collect }: CopyOptions,
 ): Promise<Uint8Array | undefined> {
   const chunks = new Chunks();
+  const count = byteCountOf(body);
   let shared = collect;
   function inspect(piece: Uint8Array): void {
-    if (chunks.bytes === 0) refusePlaylist(piece);
+    count?.(piece.byteLength);
+    if (chunks.bytes === 0) assertSegment(piece);
     chunks.add(piece);
     if (chunks.bytes > LIMITS.SHARED_BODY_BYTES_MAX) shared = false;
     if (!shared) chunks.drop();
@@ -112,7 +126,7 @@ async function copy(
     length,
     inspect,
     ahead: collect ? () => shared : undefined,
-    patience: (read) => within(read, LIMITS.STALL_TIMEOUT_MS, late),
+    patience: (read) => within(read, stallMs, late),
   }).run();
   return end === "whole" && shared ? chunks.join() : undefined;
 }

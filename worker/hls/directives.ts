@@ -8,6 +8,11 @@ export function withoutDirectives(query: string): string {
   return filterQuery(query, (name) => !DIRECTIVES.has(name));
 }
 
+/** A delta update can neither be kept for when all sources fail nor be compared with what was shown. */
+export function withoutSkip(query: string): string {
+  return filterQuery(query, (name) => name !== "_HLS_skip");
+}
+
 /**
  * `query` as the origin understands it: media sequence numbers in its own numbers. Delta updates are not asked for, since
  * they speak of segments that viewers know under other numbers; without a numbering no directive is left.

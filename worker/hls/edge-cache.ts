@@ -37,7 +37,7 @@ export async function readEdge(
   }
 }
 
-/** Stores a body for as long as `keepMs`, counted from now. Never rejects: not storing loses speed only. */
+/** Stores a body for as long as `keepMs`, counted from now. Never rejects; false: it is not there, or not surely whole. */
 export async function writeEdge(
   kind: "segment" | "playlist",
   key: string,
@@ -47,9 +47,9 @@ export async function writeEdge(
     length: number | undefined;
     keepMs: number;
   },
-): Promise<void> {
+): Promise<boolean> {
   const keepS = Math.ceil(entry.keepMs / 1_000);
-  if (keepS < 1) return;
+  if (keepS < 1) return false;
   try {
     const cache = await caches.open(CACHE_NAME);
     const headers = new Headers({
@@ -59,9 +59,10 @@ export async function writeEdge(
     });
     if (entry.length !== undefined) headers.set("Content-Length", String(entry.length));
     await cache.put(address(kind, key), new Response(entry.body as BodyInit, { headers }));
-    if (entry.body instanceof ReadableStream && entry.length !== undefined)
-      await isStoredWhole(cache, address(kind, key), entry.length);
+    if (!(entry.body instanceof ReadableStream) || entry.length === undefined) return true;
+    return await isStoredWhole(cache, address(kind, key), entry.length);
   } catch {
     // Quotas and a client that left mid-body end here; the viewer's reply is not affected.
+    return false;
   }
 }

@@ -9,7 +9,7 @@ import { HLS_LIMITS, FAILOVER_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import { within } from "../cache/deadline.ts";
 import type { Exchange } from "../exchange.ts";
-import { shiftDirectives, withoutDirectives } from "./directives.ts";
+import { shiftDirectives, withoutDirectives, withoutSkip } from "./directives.ts";
 import { isFault, isSilence, ViewersFault } from "./faults.ts";
 import { currentState, type SourceState, tell, tellFailed } from "./object/state.ts";
 import { withQuery } from "./pins.ts";
@@ -123,7 +123,7 @@ async function loadFrom(
 ): Promise<LoadedTrack | undefined> {
   const { query } = target.track;
   const known = state.numberings.get(target.track.key);
-  const asked = state.generation === 0 ? query : shiftDirectives(query, known);
+  const asked = state.generation === 0 ? withoutSkip(query) : shiftDirectives(query, known);
   const turn = { state, query: asked, triedUrl: "" };
   const since = Date.now();
   try {

@@ -1,39 +1,34 @@
 // Playlists in this isolate: fetched at most once per freshness and key, shared by all viewers, served stale for a
-// bounded time while the origin fails. It never invents a playlist, and never an ENDLIST.
+// bounded time while the origin fails. What a player asks for by directives is kept apart: a delta update never stands for
+// the whole. It never invents a playlist, and never an ENDLIST.
 
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
-import { type PlaylistLifetime, playlistLifetime } from "../../shared/hls/freshness.ts";
-import { type Playlist, scanPlaylist } from "../../shared/hls/scan.ts";
-import { decodePlaylist, type PlaylistText } from "../../shared/hls/text.ts";
-import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
+import type { Tier } from "../../shared/flow/channel.ts";
+import { isDelta, readDelivery } from "../../shared/hls/delivery.ts";
+import { playlistLifetime } from "../../shared/hls/freshness.ts";
+import { CACHE_LIMITS, HLS_LIMITS as LIMITS, SHIELD_LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import { within } from "../cache/deadline.ts";
 import { ALONE, Flights } from "../cache/flights.ts";
+import { Reservations } from "../cache/reservations.ts";
 import type { Exchange } from "../exchange.ts";
-import { readBounded } from "./body.ts";
+import { readBucket, writeBucket } from "./bucket.ts";
 import { cacheKey } from "./cache-key.ts";
+import { noteDirectories } from "./directories.ts";
 import { readEdge, writeEdge } from "./edge-cache.ts";
-import { fetchOrigin } from "./origin.ts";
-import { Pins } from "./pins.ts";
-import type { Tier } from "./reply.ts";
+import {
+  type FetchedPlaylist,
+  fetchPlaylist,
+  type PlaylistRequest,
+  parsePlaylist,
+} from "./playlist-fetch.ts";
+import { prefetch } from "./prefetch.ts";
+import { noteRefusal, refusalOf } from "./refusals.ts";
 import { type Facts, isFresh } from "./resource.ts";
+import { claim, failureKeptMs, type Settle } from "./shield.ts";
+import type { StoredPlaylist } from "./stored-playlist.ts";
 import type { Target } from "./target.ts";
-
-export interface StoredPlaylist extends PlaylistText {
-  readonly playlist: Playlist;
-  readonly lifetime: PlaylistLifetime;
-  readonly facts: Facts;
-  /** Where it came from after redirects: what its URIs are relative to. */
-  readonly url: string;
-  readonly redirected: boolean;
-  /** What viewers get, by depth of the path and, where it matters, host. */
-  readonly rewrites: Map<string, Uint8Array>;
-  /** When the text was first seen: milliseconds since the epoch. */
-  changedAt: number;
-  /** After a failure the origin is left alone until then: milliseconds since the epoch. */
-  retryAt: number;
-}
 
 export interface LoadedPlaylist {
   readonly tier: Tier;
@@ -46,141 +41,225 @@ type Outcome =
 
 const memory = new ByteLru<StoredPlaylist>(LIMITS.PLAYLIST_MEMORY_BYTES);
 const flights = new Flights<Outcome>();
-const pins = new Pins();
+
+interface Wanted {
+  readonly x: Exchange;
+  readonly channel: ChannelConfig;
+  readonly target: Target;
+  readonly key: string;
+  /** Of the whole playlist as it is; the same as `key` without delivery directives. */
+  readonly plainKey: string;
+  readonly blocking: boolean;
+  /** What others have is of use from then on: milliseconds since the epoch. */
+  readonly since: number;
+}
+
+function wantedOf(x: Exchange, channel: ChannelConfig, target: Target): Omit<Wanted, "since"> {
+  const variables = target.imported.size === 0 ? "" : JSON.stringify([...target.imported]);
+  const key = cacheKey(x, channel, target, variables);
+  const delivery = readDelivery(target.url);
+  if (!delivery) return { x, channel, target, key, plainKey: key, blocking: false };
+  const { plainUrl: url, blocking } = delivery;
+  const plainKey = cacheKey(x, channel, { url, source: target.source }, variables);
+  return { x, channel, target, key, plainKey, blocking };
+}
+
+/** The playlist at `target` as this isolate has it, however old. */
+export function keptPlaylist(
+  x: Exchange,
+  channel: ChannelConfig,
+  target: Target,
+): StoredPlaylist | undefined {
+  return memory.get(wantedOf(x, channel, target).key);
+}
 
 /**
- * The playlist at `target`.
+ * The playlist at `target`; one from before `since` (milliseconds since the epoch) only where the origin fails.
  * @throws CausewayError what fetchOrigin throws, `playlist_malformed`, `playlist_too_large`
  */
 export async function loadPlaylist(
   x: Exchange,
   channel: ChannelConfig,
   target: Target,
+  since = 0,
 ): Promise<LoadedPlaylist> {
-  const variables = target.imported.size === 0 ? "" : JSON.stringify([...target.imported]);
-  const key = cacheKey(x, channel, target.url, variables);
+  const wanted = { ...wantedOf(x, channel, target), since };
+  const { key } = wanted;
   const kept = memory.get(key);
   const now = Date.now();
-  if (kept && isFresh(kept.facts, now)) return { tier: "memory", stored: kept };
-  const usable = kept && now - kept.facts.at < kept.lifetime.staleMs ? kept : undefined;
+  if (kept && isFresh(kept.facts, now) && kept.facts.at >= since) return { tier: "memory", stored: kept };
+  const usable = isUsable(kept, now) ? kept : undefined;
   if (usable && now < usable.retryAt) return { tier: "stale", stored: usable };
-  const work = flights.follow(key) ?? lead(x, channel, target, key);
+  const refused = refusalOf(key, now);
+  if (refused !== undefined) return usableInstead(wanted, refused);
+  const headerTimeoutMs = headerTimeoutOf(wanted);
+  const followMs = Math.max(CACHE_LIMITS.FOLLOW_TIMEOUT_MS, headerTimeoutMs + LIMITS.FOLLOW_SLACK_MS);
+  let work = flights.follow(key, followMs);
+  if (!work) {
+    const giveBack = wanted.blocking ? takeHold(channel, headerTimeoutMs, now) : NOTHING;
+    if (!giveBack) return loadPlaylist(x, channel, plainOf(target), since);
+    work = lead(wanted, headerTimeoutMs).finally(giveBack);
+  }
   const outcome = usable ? await within(work, LIMITS.STALE_PATIENCE_MS, () => undefined) : await work;
-  if (outcome === ALONE) return fetchPlaylist(x, channel, target);
+  if (outcome === ALONE) return fetchAlone(wanted, headerTimeoutMs);
   if (outcome?.ok) return outcome;
-  if (usable) {
-    usable.retryAt = Date.now() + LIMITS.RETRY_AFTER_FAILURE_MS;
-    return { tier: "stale", stored: usable };
-  }
-  throw new CausewayError(outcome?.code ?? "internal");
+  return usableInstead(wanted, outcome?.code);
 }
 
-/** Fetches for everyone who asks meanwhile. Never rejects; the leader's outcome says so itself. */
-async function lead(x: Exchange, channel: ChannelConfig, target: Target, key: string): Promise<Outcome> {
-  const land = flights.lead(key, x.ctx);
-  try {
-    const loaded = (await fromEdge(target, key)) ?? (await fetchPlaylist(x, channel, target, key));
-    const { stored } = loaded;
-    // Text, spans and rewritten bytes together come to about this much per character.
-    memory.set(key, stored, stored.text.length * 4);
-    land({ ok: true, tier: "collapsed", stored });
-    return { ok: true, ...loaded };
-  } catch (error) {
-    const outcome: Outcome = { ok: false, code: error instanceof CausewayError ? error.code : "internal" };
-    land(outcome);
-    return outcome;
+const holds = new Map<string, Reservations>();
+const NOTHING = () => undefined;
+
+/** A place among the requests that the channel's origin holds, and what gives it back; undefined when there is none. */
+function takeHold(channel: ChannelConfig, forMs: number, now: number): (() => void) | undefined {
+  let places = holds.get(channel.id);
+  if (!places) {
+    const [oldest] = holds.keys();
+    if (oldest !== undefined && holds.size >= LIMITS.BLOCKING_CHANNELS_MAX) holds.delete(oldest);
+    places = new Reservations(LIMITS.BLOCKING_MAX, LIMITS.BLOCKING_TIMEOUT_MAX_MS + forMs);
+    holds.set(channel.id, places);
   }
+  return places.take(1, now);
 }
 
-async function fromEdge(target: Target, key: string): Promise<LoadedPlaylist | undefined> {
-  const entry = await readEdge("playlist", key);
-  if (!entry || !isFresh(entry.facts, Date.now())) return undefined;
-  const bytes = new Uint8Array(await entry.response.arrayBuffer());
-  return { tier: "edge", stored: parse(bytes, target, entry.facts) };
+function plainOf(target: Target): Target {
+  return { ...target, url: readDelivery(target.url)?.plainUrl ?? target.url };
 }
 
-/** From where redirects led before, while that gives a playlist that moves on; else by way of the source. */
-async function fetchPlaylist(
-  x: Exchange,
-  channel: ChannelConfig,
-  target: Target,
-  key?: string,
-): Promise<LoadedPlaylist> {
-  const owner = cacheKey(x, channel, "", "");
-  const pinned = pins.get(owner, target.url);
-  if (pinned !== undefined) {
-    try {
-      const stored = await fetchFrom(x, channel, target, { url: pinned, pinned: true, key });
-      if (!isStuck(stored)) return { tier: "origin", stored };
-    } catch {
-      // The source decides anew; what is wrong with it is said by its own failure.
-    }
-    pins.delete(owner, target.url);
+function isUsable(kept: StoredPlaylist | undefined, now: number): boolean {
+  return kept !== undefined && now - kept.facts.at < kept.lifetime.staleMs;
+}
+
+/**
+ * What was there before, for as long as it may be served; to who asked by directives the whole playlist, which the format
+ * allows at any time.
+ * @throws CausewayError `code`, once there is nothing usable
+ */
+function usableInstead({ key, plainKey }: Wanted, code: ErrorCode | undefined): LoadedPlaylist {
+  const now = Date.now();
+  const stored = [key, plainKey].map((each) => memory.get(each)).find((each) => isUsable(each, now));
+  if (!stored) throw new CausewayError(code ?? "internal");
+  // What was asked by directives says nothing about the whole: anybody may ask for what cannot be.
+  if (stored === memory.get(key)) {
+    stored.retryAt = now + LIMITS.RETRY_AFTER_FAILURE_MS;
+    if (code !== undefined) stored.failure = code;
   }
-  const stored = await fetchFrom(x, channel, target, { url: target.url, pinned: false, key });
-  if (stored.redirected && !isStuck(stored)) pins.set(owner, target.url, stored.url);
+  return { tier: "stale", stored };
+}
+
+/** An origin holds a blocking reload for up to three target durations (RFC 8216bis section 6.2.5.2). */
+function headerTimeoutOf({ channel, plainKey, blocking }: Wanted): number {
+  if (!blocking) return channel.response_header_timeout;
+  const targetMs = memory.get(plainKey)?.playlist.targetDurationMs;
+  const heldMs = targetMs === undefined ? LIMITS.BLOCKING_TIMEOUT_MS : LIMITS.BLOCKING_TARGETS * targetMs;
+  return Math.max(channel.response_header_timeout, Math.min(heldMs, LIMITS.BLOCKING_TIMEOUT_MAX_MS));
+}
+
+function requestOf(
+  { x, channel, target, plainKey, blocking }: Wanted,
+  headerTimeoutMs: number,
+): PlaylistRequest {
+  return { x, channel, target, blocking, headerTimeoutMs, before: memory.get(plainKey) };
+}
+
+/** A follower whose leader has gone without a word. */
+async function fetchAlone(wanted: Wanted, headerTimeoutMs: number): Promise<LoadedPlaylist> {
+  const { stored } = await fetchPlaylist(requestOf(wanted, headerTimeoutMs));
   return { tier: "origin", stored };
 }
 
-/** A live playlist that has not changed for longer than a live playlist may. */
-function isStuck({ playlist, lifetime, changedAt }: StoredPlaylist): boolean {
-  return playlist.live && Date.now() - changedAt > lifetime.staleMs;
-}
-
-interface Place {
-  readonly url: string;
-  /** `url` was reached by redirects before. */
-  readonly pinned: boolean;
-  /** Under which the playlist is kept, if it is. */
-  readonly key: string | undefined;
-}
-
-async function fetchFrom(
-  x: Exchange,
-  channel: ChannelConfig,
-  target: Target,
-  place: Place,
-): Promise<StoredPlaylist> {
-  const { key } = place;
-  const { response, url, redirected } = await fetchOrigin(channel, {
-    method: "GET",
-    url: place.url,
-    compressed: true,
-  });
-  const bytes = await readBounded(response, {
-    bytesMax: LIMITS.PLAYLIST_BYTES_MAX,
-    tooLarge: "playlist_too_large",
-    timeoutMs: LIMITS.PLAYLIST_TIMEOUT_MS,
-  });
-  const at = Date.now();
-  const moved = redirected || place.pinned;
-  const stored = parse(bytes, target, { contentType: "", at, freshMs: 0, url, redirected: moved });
-  const { facts } = stored;
-  const before = key === undefined ? undefined : memory.get(key);
-  if (before?.text === stored.text) stored.changedAt = before.changedAt;
-  if (key !== undefined && stored.lifetime.freshMs >= 1_000) {
-    const entry = { facts, body: bytes, length: bytes.byteLength, keepMs: facts.freshMs };
-    x.ctx.waitUntil(writeEdge("playlist", key, entry));
+/** Fetches for everyone who asks meanwhile. Never rejects; the leader's outcome says so itself. */
+async function lead(wanted: Wanted, headerTimeoutMs: number): Promise<Outcome> {
+  const { x, channel, key } = wanted;
+  const land = flights.lead(key, x.ctx);
+  let settle: Settle | undefined;
+  try {
+    let loaded = await fromEdge(wanted);
+    if (!loaded && channel.shield) {
+      const patience = { headersMs: headerTimeoutMs, bodyMs: channel.read_timeout };
+      const claimed = await claim(x, channel, `playlist ${key}`, patience);
+      if (claimed.type === "granted") settle = claimed.settle;
+      else if (claimed.type === "parcel" && claimed.stored.facts.at >= wanted.since)
+        loaded = fromParcel(wanted, claimed.stored);
+      else if (claimed.type === "stored") loaded = (await fromBucket(wanted)) ?? (await fromEdge(wanted));
+    }
+    if (!loaded) {
+      const fetched = await fetchPlaylist(requestOf(wanted, headerTimeoutMs));
+      const written = store(wanted, fetched);
+      settle?.({ facts: fetched.stored.facts, body: fetched.bytes, written });
+      loaded = { tier: "origin", stored: fetched.stored };
+    }
+    keep(wanted, loaded.stored);
+    land({ ok: true, tier: "collapsed", stored: loaded.stored });
+    return { ok: true, ...loaded };
+  } catch (error) {
+    const code = error instanceof CausewayError ? error.code : "internal";
+    const kept = memory.get(key);
+    if (kept) kept.failure = code;
+    if (isRefusal(wanted, code)) noteRefusal(key, code, LIMITS.MISSING_MS);
+    land({ ok: false, code });
+    settle?.({ code, keepMs: failureKeptMs(code, LIMITS.MISSING_MS) });
+    return { ok: false, code };
   }
-  return stored;
 }
 
-function parse(bytes: Uint8Array, target: Target, facts: Facts): StoredPlaylist {
-  const decoded = decodePlaylist(bytes);
-  const url = facts.url ?? target.url;
-  const mark = url.indexOf("?");
-  const query = mark < 0 ? "" : url.slice(mark + 1);
-  const playlist = scanPlaylist(decoded.text, { query, imported: target.imported });
-  const lifetime = playlistLifetime(playlist);
-  return {
-    ...decoded,
-    playlist,
-    lifetime,
-    facts: { ...facts, freshMs: lifetime.freshMs },
-    url,
-    redirected: facts.redirected ?? false,
-    rewrites: new Map(),
-    changedAt: facts.at,
-    retryAt: 0,
-  };
+/** The origin has judged the request itself, as it does where a player asks for what is too far ahead. */
+function isRefusal({ key, plainKey }: Wanted, code: ErrorCode): boolean {
+  return code === "not_found" || (code === "origin_status" && key !== plainKey);
+}
+
+/** Into memory; the newest whole playlist also answers who asks for no more than that. */
+function keep({ x, channel, key, plainKey }: Wanted, stored: StoredPlaylist): void {
+  // Text, spans and rewritten bytes together come to about this much per character.
+  const bytes = stored.text.length * 4;
+  memory.set(key, stored, bytes);
+  noteDirectories(channel, stored);
+  if (channel.prefetch > 0) x.ctx.waitUntil(prefetch(x, channel, stored));
+  if (plainKey === key || isDelta(stored.text)) return;
+  const before = memory.get(plainKey);
+  if (before && before.facts.at > stored.facts.at) return;
+  const lifetime = playlistLifetime(stored.playlist);
+  const facts = { ...stored.facts, freshMs: lifetime.freshMs };
+  memory.set(plainKey, { ...stored, lifetime, facts }, bytes);
+}
+
+/** Resolves to whether others can read it; undefined for what is too short-lived to be stored. */
+function store(
+  { x, channel, key }: Wanted,
+  { stored, bytes }: FetchedPlaylist,
+): Promise<boolean> | undefined {
+  const { facts } = stored;
+  if (facts.freshMs < 1_000) return undefined;
+  const length = bytes.byteLength;
+  const near = writeEdge("playlist", key, { facts, body: bytes, length, keepMs: facts.freshMs });
+  x.ctx.waitUntil(near);
+  if (!channel.shield || !x.env.SEGMENTS || length <= SHIELD_LIMITS.PARCEL_BYTES_MAX) return near;
+  return writeBucket(x.env, bucketKey(key), { facts, body: bytes, length });
+}
+
+/** Segments' keys look alike. */
+function bucketKey(key: string): string {
+  return `playlist ${key}`;
+}
+
+async function fromEdge(wanted: Wanted): Promise<LoadedPlaylist | undefined> {
+  const entry = await readEdge("playlist", wanted.key);
+  if (!entry || !isFresh(entry.facts, Date.now()) || entry.facts.at < wanted.since) return undefined;
+  const bytes = new Uint8Array(await entry.response.arrayBuffer());
+  return { tier: "edge", stored: parsed(wanted, bytes, entry.facts) };
+}
+
+async function fromBucket(wanted: Wanted): Promise<LoadedPlaylist | undefined> {
+  const entry = await readBucket(wanted.x.env, bucketKey(wanted.key));
+  if (!entry || entry.facts.at < wanted.since) return undefined;
+  const bytes = new Uint8Array(await new Response(entry.body).arrayBuffer());
+  return { tier: "r2", stored: parsed(wanted, bytes, entry.facts) };
+}
+
+/** What somebody else in the world fetched at the same time. */
+function fromParcel(wanted: Wanted, { body, facts }: { body: Uint8Array; facts: Facts }): LoadedPlaylist {
+  return { tier: "collapsed", stored: parsed(wanted, body, facts) };
+}
+
+function parsed({ target, blocking }: Wanted, bytes: Uint8Array, facts: Facts): StoredPlaylist {
+  return parsePlaylist(bytes, { target, facts, blocking });
 }

@@ -12,7 +12,7 @@ export interface Facts {
   readonly at: number;
   /** Usable for this long after `at`, in milliseconds; 0: not to be stored. */
   readonly freshMs: number;
-  /** Where a playlist came from after redirects. */
+  /** Where a playlist, or anything redirected, came from after redirects. */
   readonly url?: string;
   readonly redirected?: boolean;
 }

@@ -6,7 +6,7 @@ import { upwards } from "../../shared/hls/address.ts";
 import { Children, type Seals } from "../../shared/hls/children.ts";
 import { rewritePlaylist } from "../../shared/hls/rewrite.ts";
 import type { Sealer } from "../../shared/hls/seal.ts";
-import type { StoredPlaylist } from "./playlist-store.ts";
+import type { StoredPlaylist } from "./stored-playlist.ts";
 import { sealDirectory, sealQuery, type Target } from "./target.ts";
 
 /** Where a playlist is served. */

@@ -7,20 +7,27 @@ import type { Facts } from "./resource.ts";
 
 const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/;
 
-/** `url` is where it was asked for: its path names the type when the origin does not. */
-export function factsOf(response: Response, url: string, now: number): Facts {
+/** What is kept for as long as playlists name it; a key or a document may change under its URL. */
+const MEDIA = /^(?:audio\/|video\/|application\/mp4$|text\/vtt$)/;
+
+/**
+ * `url` is where it was asked for: its path names the type when the origin does not. `neededMs`: how long players may ask
+ * for the media of its playlist.
+ */
+export function factsOf(response: Response, url: string, now: number, neededMs = 0): Facts {
   const { headers } = response;
   const etag = headers.get("etag");
   const mark = url.indexOf("?");
+  const contentType = safeMediaType(headers.get("content-type"), mark < 0 ? url : url.slice(0, mark));
   return {
-    contentType: safeMediaType(headers.get("content-type"), mark < 0 ? url : url.slice(0, mark)),
+    contentType,
     contentRange: response.status === 206 ? contentRangeOf(headers) : undefined,
     // A decoded body is another representation than the one that the tag names.
     etag: etag !== null && ETAG.test(etag) && !isEncoded(response) ? etag : undefined,
     lastModified: dateOf(headers.get("last-modified")),
     length: bodyLength(response),
     at: now,
-    freshMs: segmentFreshMs(headers, now),
+    freshMs: segmentFreshMs(headers, now, MEDIA.test(contentType) ? neededMs : 0),
   };
 }
 

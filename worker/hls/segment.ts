@@ -3,8 +3,10 @@
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { type ByteRange, contentRange, parseByteRange, sliceOf } from "../../shared/hls/byte-range.ts";
-import { matchesEtag, type ReplyHead, replyHeaders } from "./reply.ts";
-import { type Loaded, loadHead, loadSegment } from "./segment-store.ts";
+import { isNotModified, isRangeAllowed } from "../../shared/http/cache/conditions.ts";
+import { type ReplyHead, replyHeaders } from "./reply.ts";
+import type { Facts } from "./resource.ts";
+import { keptFacts, type Loaded, loadHead, loadSegment } from "./segment-store.ts";
 import type { Target } from "./target.ts";
 import type { Visit } from "./visit.ts";
 
@@ -12,21 +14,56 @@ import type { Visit } from "./visit.ts";
 export async function serveSegment(visit: Visit, channel: ChannelConfig, target: Target): Promise<Response> {
   const { x } = visit;
   const { headers, method } = x.request;
-  // If-Range needs a validator that is known before the fetch; without Range the reply is right in any case.
-  const range = headers.has("if-range") ? undefined : parseByteRange(headers.get("range"));
-  const loaded =
-    method === "HEAD" ? await loadHead(x, channel, target) : await loadSegment(x, channel, target, range);
-  if (loaded.body instanceof Uint8Array && matchesEtag(headers.get("if-none-match"), loaded.facts.etag)) {
-    return reply(visit, loaded, { status: 304, body: null });
+  if (method === "HEAD") {
+    const loaded = await loadHead(x, channel, target);
+    const answer = { status: 200, body: null, length: loaded.facts.length };
+    return isKnown(headers, loaded.facts) ? unchanged(visit, loaded) : reply(visit, loaded, answer);
   }
-  if (method === "HEAD")
-    return reply(visit, loaded, { status: 200, body: null, length: loaded.facts.length });
-  if (loaded.facts.contentRange !== undefined) {
-    const { contentRange, length } = loaded.facts;
-    return reply(visit, loaded, { status: 206, body: loaded.body, length, contentRange });
+  const range = parseByteRange(headers.get("range"));
+  const loaded = await loadSegment(x, channel, target, fetchedRange(visit, channel, { target, range }));
+  const { facts, body } = loaded;
+  if (isKnown(headers, facts)) {
+    if (body instanceof ReadableStream) await body.cancel().catch(() => undefined);
+    return unchanged(visit, loaded);
   }
-  if (range && loaded.body instanceof Uint8Array) return replySlice(visit, loaded, loaded.body, range);
-  return reply(visit, loaded, { status: 200, body: loaded.body, length: loaded.facts.length });
+  if (facts.contentRange !== undefined) {
+    const { contentRange, length } = facts;
+    return reply(visit, loaded, { status: 206, body, length, contentRange });
+  }
+  if (range && body instanceof Uint8Array && isRangeAllowed(headers, validatorsOf(facts)))
+    return replySlice(visit, loaded, body, range);
+  return reply(visit, loaded, { status: 200, body, length: facts.length });
+}
+
+/**
+ * What to load of the range asked for: with If-Range it must fit what the client has, which is known beforehand only of
+ * what is in memory; of the whole it can be judged afterwards.
+ */
+function fetchedRange(
+  { x }: Visit,
+  channel: ChannelConfig,
+  { target, range }: { readonly target: Target; readonly range: ByteRange | undefined },
+): ByteRange | undefined {
+  const { headers } = x.request;
+  if (!range || !headers.has("if-range")) return range;
+  const facts = keptFacts(x, channel, target, range);
+  return facts && isRangeAllowed(headers, validatorsOf(facts)) ? range : undefined;
+}
+
+function isKnown(headers: Headers, facts: Facts): boolean {
+  if (!headers.has("if-none-match") && !headers.has("if-modified-since")) return false;
+  return isNotModified(headers, validatorsOf(facts), facts.at);
+}
+
+function validatorsOf({ etag, lastModified }: Facts): Headers {
+  const fields = new Headers();
+  if (etag !== undefined) fields.set("etag", etag);
+  if (lastModified !== undefined) fields.set("last-modified", lastModified);
+  return fields;
+}
+
+function unchanged(visit: Visit, loaded: Loaded): Response {
+  return reply(visit, loaded, { status: 304, body: null });
 }
 
 function replySlice(visit: Visit, loaded: Loaded, whole: Uint8Array, range: ByteRange): Response {
@@ -61,5 +98,6 @@ function reply(
     etag: facts.etag,
     lastModified: facts.lastModified,
   });
+  if (body !== null) visit.timeSegment();
   return new Response(visit.send(tier, body, length), { status, headers });
 }

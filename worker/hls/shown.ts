@@ -9,7 +9,8 @@ import { FAILOVER_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import type { Exchange } from "../exchange.ts";
 import { noteHead } from "./object/state.ts";
-import type { LoadedPlaylist, StoredPlaylist } from "./playlist-store.ts";
+import type { LoadedPlaylist } from "./playlist-store.ts";
+import type { StoredPlaylist } from "./stored-playlist.ts";
 import type { Target, Track } from "./target.ts";
 
 /** A playlist with how it is to be numbered; undefined: as it is. */

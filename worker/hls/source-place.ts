@@ -11,8 +11,9 @@ import { isFaultCode } from "./faults.ts";
 import type { SourceState } from "./object/state.ts";
 import { agreeOnPin, followPin } from "./pin-sharing.ts";
 import { withQuery } from "./pins.ts";
-import { keptPlaylist, type LoadedPlaylist, loadPlaylist, type StoredPlaylist } from "./playlist-store.ts";
+import { keptPlaylist, type LoadedPlaylist, loadPlaylist } from "./playlist-store.ts";
 import { type Tracked, wasMedia } from "./shown.ts";
+import type { StoredPlaylist } from "./stored-playlist.ts";
 import { streamTarget, type Target } from "./target.ts";
 
 const FIRST_VARIANT: Rendition = { t: "VARIANT", i: 0 };

@@ -120,7 +120,7 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
     // Which source's directory would be meant is unknown; such channels have sealed children only.
     if (channel.sources.length > 1) throw new CausewayError("not_found");
     // As a parsed URL spells it: the configured text may have capitals, a default port or dot segments.
-    const url = below(directoryOf(new URL(sourceOf(channel, 0).url).href), address.path);
+    const url = below(ownDirectory(channel), address.path);
     return {
       url: withQuery(url, forwarded(channel, query)),
       source: 0,
@@ -201,8 +201,24 @@ export function forwarded(channel: ChannelConfig, query: string): string {
   return filterQuery(query, (name) => DIRECTIVES.has(name) || channel.forward_query.includes(name));
 }
 
+const ownDirectories = new WeakMap<ChannelConfig, string>();
+
+/** Where the playlist of a channel with one source lies. */
+function ownDirectory(channel: ChannelConfig): string {
+  let directory = ownDirectories.get(channel);
+  if (directory === undefined) {
+    directory = directoryOf(new URL(sourceOf(channel, 0).url).href);
+    ownDirectories.set(channel, directory);
+  }
+  return directory;
+}
+
+/** Paths that the URL parser takes over as they are: nothing to decode, no dot segments. */
+const PLAIN_PATH = /^(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*$/;
+
 /** `path` below `directory`; a path that leads out of it is refused however it is spelled. */
 function below(directory: string, path: string): string {
+  if (PLAIN_PATH.test(path)) return directory + path;
   const url = URL.parse(directory + path);
   if (!url?.href.startsWith(directory)) throw new CausewayError("not_found");
   return url.href;

@@ -4,9 +4,9 @@ import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import type { Exchange } from "../exchange.ts";
 import { takeTrial, tell } from "./object/state.ts";
-import type { StoredPlaylist } from "./playlist-store.ts";
 import { blocksIn, patienceOf, type Tracked } from "./shown.ts";
 import { alikeAt, load } from "./source-place.ts";
+import type { StoredPlaylist } from "./stored-playlist.ts";
 
 /** Tries, beside the viewer's request, the preferred source that this isolate was told to try. */
 export function tryPreferred(x: Exchange, channel: ChannelConfig, target: Tracked): void {

@@ -10,7 +10,7 @@ describe("causeway check", () => {
   it("accepts a valid file with exit code 0", async () => {
     const { code, out } = await run(["check", "--config", fixture("full.toml")]);
     expect(code).toBe(0);
-    expect(out).toMatch(/is valid: \d+ hosts?, 1 channel, \d+ listeners?/);
+    expect(out).toMatch(/is valid: \d+ hosts?, \d+ channels?, \d+ listeners?/);
   });
 
   it("prints every problem on a line of its own and exits with 2", async () => {

@@ -56,8 +56,10 @@ describe("localEnvironment", () => {
 });
 
 describe("tokenVariables", () => {
-  it("finds both ends of the link and of the ingress, and never makes up a password", () => {
+  it("finds both ends of the link and of the ingress and what the edge hands out, and makes up no password", () => {
     const raw = {
+      edge: { signing_keys: [{ id: "k1", key: "env:SIGNING_KEY" }] },
+      viewers: [{ name: "guest", token: "env:GUEST_TOKEN" }, null],
       relays: [{ token: "env:RELAY_TOKEN", key: "env:INGRESS_KEY" }, { token: "sha256:00" }, "nonsense"],
       relay: {
         edge_token: "env:RELAY_TOKEN",
@@ -66,7 +68,13 @@ describe("tokenVariables", () => {
         outbounds: [{ kind: "socks", password: "env:PROXY_PASSWORD" }],
       },
     };
-    expect(tokenVariables(raw)).toEqual(["RELAY_TOKEN", "INGRESS_KEY", "OTHER_KEY"]);
+    expect(tokenVariables(raw)).toEqual([
+      "RELAY_TOKEN",
+      "INGRESS_KEY",
+      "OTHER_KEY",
+      "GUEST_TOKEN",
+      "SIGNING_KEY",
+    ]);
     for (const nothing of [undefined, null, 5, [], { relays: 5, relay: [] }]) {
       expect(tokenVariables(nothing)).toEqual([]);
     }

@@ -40,6 +40,21 @@ describe("startSummary", () => {
   });
 });
 
+describe("channels in the summary", () => {
+  it("are shown by what plays them", () => {
+    const channel = (id: string, more: object) => ({ id, sources: ["http://127.0.0.1:8085/i"], ...more });
+    const channels = [
+      channel("ch_paid", { access: "token" }),
+      channel("ch_raw", { kind: "ts" }),
+      channel("ch_a", {}),
+    ];
+    const text = startSummary(running({ channels }));
+    expect(text).toMatch(/^ {2}ch_paid, by signed addresses: causeway sign ch_paid$/m);
+    expect(text).toMatch(/^ {2}http:\/\/127\.0\.0\.1:8787\/proxy\/ch_raw\/stream\.ts$/m);
+    expect(thingsToTry(running({ channels }))).toEqual(["curl http://127.0.0.1:8787/proxy/ch_a/stream.m3u8"]);
+  });
+});
+
 describe("thingsToTry", () => {
   it("offers a host, the proxy and a channel", () => {
     const channels = [{ id: "ch_a", sources: ["http://127.0.0.1:8085/live/index.m3u8"] }];

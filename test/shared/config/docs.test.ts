@@ -22,7 +22,7 @@ describe("renderConfigDocs", () => {
   it("has a row or a section for every key of the schema", () => {
     const page = renderConfigDocs();
     const missing = allKeys(ROOT_FIELD).filter(
-      ([key]) => !new RegExp(`\`(\\[*[a-z.]*)?${key}\\]*\``).test(page),
+      ([key]) => !new RegExp(`\`(\\[*[a-z_.]*)?${key}\\]*\``).test(page),
     );
     expect(missing.map(([key]) => key)).toEqual([]);
   });

@@ -63,6 +63,32 @@ describe("classifyHost", () => {
   ])("sees loopback behind the spelling %s", (host) => expect(classifyHost(host)).toBe("loopback"));
 
   it.each([
+    "2852039166",
+    "0xa9fea9fe",
+    "025177524776",
+    "0xa9.0xfe.0xa9.0xfe",
+    "0251.0376.0251.0376",
+    "169.254.43518",
+    "169.254.169.254.",
+    "169.254.169.254..",
+    "①⑥⑨.②⑤④.①⑥⑨.②⑤④",
+    "169．254．169．254",
+    "169｡254｡169｡254",
+    "%31%36%39.254.169.254",
+    "[::ffff:169.254.169.254]",
+    "[0:0:0:0:0:ffff:a9fe:a9fe]",
+    "[::ffff:0:a9fe:a9fe]",
+    "[::a9fe:a9fe]",
+    "[64:ff9b::169.254.169.254]",
+    "[2002:a9fe:a9fe::1]",
+  ])("sees what a URL with the host %s leads to", (host) => {
+    const url = URL.parse(`http://${host}/`);
+    // A spelling that no URL takes leads nowhere.
+    if (url) expect(classifyHost(url.hostname)).toBe("metadata");
+    else expect(host).toContain("..");
+  });
+
+  it.each([
     ["metadata.google.internal", "metadata"],
     ["vault.internal", "private"],
     ["printer.local", "private"],

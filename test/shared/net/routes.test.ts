@@ -98,7 +98,23 @@ describe("RouteTable", () => {
   });
 });
 
+describe("RouteTable.covers", () => {
+  it("knows the hosts that some path of is served", () => {
+    const table = new RouteTable([
+      { host: "a.test", path: "/api" },
+      { host: "*.b.test", path: "/*" },
+    ]);
+    expect(["a.test", "A.test.", "x.b.test"].map((host) => table.covers(host))).not.toContain(false);
+    expect(["b.test", "x.a.test", ""].map((host) => table.covers(host))).not.toContain(true);
+  });
+});
+
 describe("HostSet", () => {
+  it("names the first that is no pattern", () => {
+    expect(new HostSet(["*.live.test", "tv.test", "b.test"]).first).toBe("tv.test");
+    expect(new HostSet(["*.live.test"]).first).toBeUndefined();
+  });
+
   it("has exact names and names below a wildcard", () => {
     const hosts = new HostSet(["tv.test", "*.live.test"]);
     expect(

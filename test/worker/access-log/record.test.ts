@@ -15,6 +15,11 @@ describe("refererOf", () => {
     expect(refererOf(`https://site.test/${secret}`)).toHaveLength(ACCESS_LOG_LIMITS.HEADER_CHARS_MAX);
   });
 
+  it("hides the tokens of channels' addresses", () => {
+    const shown = "https://site.test/proxy/ch_a/t.***/stream.m3u8";
+    expect(refererOf("https://site.test/proxy/ch_a/t.k.p.m/stream.m3u8")).toBe(shown);
+  });
+
   it("is null for what is no web address", () => {
     for (const text of [null, "", "about:blank", "data:text/plain,secret", "/relative?x", "android-app://x/"])
       expect(refererOf(text), String(text)).toBeNull();

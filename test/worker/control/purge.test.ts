@@ -46,8 +46,32 @@ describe("POST /api/cache/purge", () => {
     expect(await epochOf("b.test", "/img/1")).toBeGreaterThan(first);
   });
 
+  it("raises the epoch of a channel, named by its id or by an address on a host that serves channels", async () => {
+    const response = await purge({ channel: "ch_a" });
+    const { purged, epoch } = await response.json<{ purged: unknown; epoch: number }>();
+    expect(purged).toEqual({ channel: "ch_a" });
+    expect(await epochOf("channel:ch_a", "")).toBe(epoch);
+    expect(await epochOf("channel:ch_b", "")).toBe(0);
+    const host = testEnv.CONTROL_HOSTS.split(",")[0];
+    const byUrl = await purge({ url: `http://${host}/proxy/ch_b/seg/1.ts?q=x` });
+    expect((await byUrl.json<{ purged: unknown }>()).purged).toEqual({ channel: "ch_b" });
+    expect(await epochOf("channel:ch_b", "")).toBeGreaterThan(epoch);
+    const elsewhere = await purge({ url: "http://a.test/proxy/ch_c/1.ts" });
+    expect((await elsewhere.json<{ purged: unknown }>()).purged).toEqual({
+      host: "a.test",
+      exact: "/proxy/ch_c/1.ts",
+    });
+  });
+
+  it("covers channels by a purge of everything", async () => {
+    const { epoch } = await (await purge({ host: "*" })).json<{ epoch: number }>();
+    expect(await epochOf("channel:ch_z", "")).toBe(epoch);
+  });
+
   it.each([
     {},
+    { channel: "news" },
+    { channel: "ch_a", host: "a.test" },
     { url: "/relative" },
     { url: "ftp://a.test/" },
     { host: "a.test/x" },

@@ -43,6 +43,17 @@ describe("/ready", () => {
   });
 });
 
+describe("/metrics", () => {
+  it("gives Prometheus what is counted, to holders of a token only", async () => {
+    expect((await send("/metrics")).status).toBe(401);
+    const response = await send("/metrics", bearer(ADMIN_TOKEN));
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await response.text()).toMatch(/^# TYPE causeway_requests_total counter$/m);
+  });
+});
+
 describe("the control plane's routes", () => {
   beforeAll(async () => {
     await push(await testDocument());
