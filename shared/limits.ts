@@ -100,6 +100,10 @@ export const RELAY_LIMITS = {
   READ_BUFFER_BYTES: [4 * 1024, 64 * 1024, 256 * 1024],
   /** All buffers of the largest size together: 512 busy directions; further ones stay at the size before. */
   LARGE_BUFFERS_BYTES: 128 * 1024 * 1024,
+  /** After so many bytes of one socket the others have their turn: a third of a millisecond at full speed. */
+  YIELD_BYTES: 1024 * 1024,
+  /** Small buffers kept for the next connections: 8 MB. */
+  SPARE_BUFFERS_MAX: 2_048,
   /** An idle timeout is checked this often within its period: it ends a connection at most that part late. */
   IDLE_CHECKS: 4,
   /** All attempts of one dial together, name resolution apart. */
@@ -765,6 +769,10 @@ export const LIST_LIMITS = {
   CHANNELS_MAX: 20_000,
   /** A provider's list as it comes out of its compression: 200,000 entries with long addresses. */
   LIST_BYTES_MAX: 64 * 1024 * 1024,
+  /** What an isolate holds of one list before it is stored, in characters: 20,000 channels of 1,000 each. */
+  LIST_KEPT_CHARS_MAX: 20_000_000,
+  /** Address, header fields and template of one channel: 128 of them, sealed, fit a row. */
+  ORIGIN_CHARS_MAX: 8_000,
   /** One line of a list: a URL with header fields, or options as JSON; longer ones are dropped with their entry. */
   LINE_CHARS_MAX: 16 * 1024,
   /** Attributes of one entry, and option lines: players know about twenty of each. */
@@ -778,8 +786,8 @@ export const LIST_LIMITS = {
   GLOB_STEPS_MAX: 20_000,
   /** A guide as it comes out of its compression; the largest public ones have about half of this. */
   GUIDE_BYTES_MAX: 256 * 1024 * 1024,
-  /** What a guide or a list has at most on the wire. */
-  DOWNLOAD_BYTES_MAX: 96 * 1024 * 1024,
+  /** A compressed guide or list as it comes in. */
+  PACKED_BYTES_MAX: 96 * 1024 * 1024,
   /** One programme of a guide with all its texts; a longer one is dropped. */
   PROGRAMME_CHARS_MAX: 64 * 1024,
   /** Depth of a programme's elements: the format needs three. */
@@ -790,6 +798,8 @@ export const LIST_LIMITS = {
   ALIASES_MAX: 64,
   /** Compressed bytes kept of one guide, and of all together: they are rows of one object and one cache entry. */
   GUIDE_STORED_BYTES_MAX: 48 * 1024 * 1024,
+  /** The same before compression: the usual ten times as much. Who takes no gzip is sent all of it. */
+  GUIDE_STORED_CHARS_MAX: 480 * 1024 * 1024,
   /** Programmes that ended longer ago, or begin later, are left out: what catch-up and players show. */
   PAST_MS: 7 * 86_400_000,
   FUTURE_MS: 21 * 86_400_000,
@@ -810,8 +820,8 @@ export const LIST_LIMITS = {
   ROUND_MS: 480_000,
   /** Records in one row: about 100 KB; one is read by parsing its row. */
   RECORDS_PER_ROW: 128,
-  /** Entries of a list in one row: about 150 KB, held by an isolate while it writes a list out. */
-  SUMMARIES_PER_ROW: 500,
+  /** Entries of a list in one row: about 120 KB, held by an isolate while it writes a list out; 2 MB at their longest. */
+  SUMMARIES_PER_ROW: 400,
   /** Bytes in one row of a guide: a row may hold 2 MB. */
   PIECE_BYTES: 1024 * 1024,
   /** A call to the object that holds the lists. */
@@ -823,8 +833,10 @@ export const LIST_LIMITS = {
   /** Filters of one kind in the query of a list, and their length: anybody may ask, and each is tried on every channel. */
   QUERY_GLOBS_MAX: 5,
   QUERY_GLOB_CHARS_MAX: 100,
-  /** Longest catch-up programme, and how far back one may be asked for. */
+  /** Longest catch-up programme. */
   CATCHUP_DURATION_S_MAX: 86_400,
+  /** A recording whose length the origin does not tell: a day at 6 Mbit/s. It passes at its viewer's pace and is not kept. */
+  RECORDING_BYTES_MAX: 64 * 1024 ** 3,
 } as const;
 
 /** Failover between the sources of a channel (shared/hls/failover.ts, worker/hls/object). */
@@ -931,8 +943,8 @@ export const TS_LIMITS = {
   SYNC_PACKETS: 5,
   /** Bytes without a packet after which a body is none: error pages are shorter or never sync, streams begin within one. */
   GARBAGE_BYTES_MAX: 64 * 1024,
-  /** Longest section: 12 bits of length and the 3 bytes before them. */
-  SECTION_BYTES_MAX: 4_098,
+  /** Longest section of a PAT or PMT: a length of 1,021 and the 3 bytes before it. */
+  SECTION_BYTES_MAX: 1_024,
   /** Programs of one stream and streams of one program that are looked at: channels have one of a few. */
   PROGRAMS_MAX: 16,
   STREAMS_MAX: 64,
@@ -1125,18 +1137,20 @@ export const UDPACK_RECOVERY_LIMITS = {
   ACK_AFTER_PACKETS: 32,
   /** Numbers from the oldest packet in flight to the newest: 150 MB of 1,200 bytes, 125 MB/s x 200 ms six times. */
   PACKETS_IN_FLIGHT_MAX: 131_072,
-  /** Reordering that is waited for, in packets: more would delay every repetition. */
-  REORDERING_PACKETS_MAX: 128,
+  /** Reordering that is waited for, in packets: each ACK looks at so many again at most. */
+  REORDERING_PACKETS_MAX: 1_024,
+  /** Reordering that is waited for, as time, where two round trips are less. */
+  REORDERING_MS_MAX: 50,
   /** How long a reordering that was seen keeps the thresholds up. */
   REORDERING_KEPT_MS: 30_000,
-  /** Packets declared lost, newest first, that are recognised when they are acknowledged after all. */
+  /** Packets given up, the newest ones, that are recognised when they are acknowledged after all. */
   LOST_REMEMBERED: 64,
   /** Least time that a packet is waited for, and least granularity of timers (RFC 9002 section 6.1.2). */
   GRANULARITY_MS: 1,
   /** Taken for the round-trip time before the first sample (RFC 9002 section 6.2.2). */
   FIRST_RTT_MS: 333,
   /** Ceiling of the tail probe's doubled time: who comes back after an outage is noticed within this. */
-  PROBE_INTERVAL_MS_MAX: 2_000,
+  PROBE_INTERVAL_MS_MAX: 1_000,
   /** Tail probes without an answer after which the path counts as broken. */
   OUTAGE_PROBES: 3,
 } as const;
@@ -1149,6 +1163,8 @@ export const UDPACK_CONGESTION_LIMITS = {
   QUANTUM_MS: 1,
   /** Least send quantum. */
   QUANTUM_PACKETS_MIN: 2,
+  /** Least window, in send quanta: one that leaves, one on its way, and one whose ACK is. */
+  WINDOW_QUANTA_MIN: 3,
   /** Part of the peer's socket buffer that one burst may take: 64 packets in a default one lose 1 %. */
   BURST_BUFFER_DIVISOR: 4,
   /** What a peer that tells no other number holds. */
@@ -1156,11 +1172,13 @@ export const UDPACK_CONGESTION_LIMITS = {
   /** Window at first and after an outage (RFC 9002 section 7.2). */
   FIRST_WINDOW_PACKETS: 10,
   /** Age at which the least round-trip time is measured anew. */
-  MIN_RTT_KEPT_MS: 10_000,
+  MIN_RTT_KEPT_MS: 5_000,
   /** How long the window is held down for that. */
   PROBE_RTT_MS: 200,
   /** Window that is left meanwhile, at least. */
   PROBE_RTT_PACKETS: 4,
+  /** A queue that stands for a whole cycle is worked off down to this: flows of all round-trip times see the same. */
+  STANDING_QUEUE_MS: 5,
   /** Round trips that the greatest delivery rate is kept. */
   BANDWIDTH_ROUNDS: 10,
   /** A round trip is counted as at least this: on loopback ten of them would be shorter than one pause of the event loop. */
@@ -1171,12 +1189,16 @@ export const UDPACK_CONGESTION_LIMITS = {
 export const UDPACK_STREAM_LIMITS = {
   /** All that the peer may send and that has to be kept until it is read: a session's memory, at the very most. */
   GRANTS_BYTES_MAX: 256 * 1024 * 1024,
-  /** A reader that consumes a window within so many round trips gets a larger one: with 5 % loss three repetitions in a row are common. */
-  GROWTH_ROUND_TRIPS: 6,
+  /** A reader that takes half a window within so many round trips gets a larger one: with 5 % loss repetitions are lost, too. */
+  GROWTH_ROUND_TRIPS: 3,
   /** The same on paths so short that the event loop is what takes time. */
   GROWTH_MS_MIN: 25,
+  /** Windows below this grow four-fold, others two-fold: with 5 % loss growth must be ahead of the sender's slow start. */
+  GROWTH_STEEP_BYTES: 8 * 1024 * 1024,
   /** Gaps in received streams, over all streams of a session; 1,250 are usual at 125 MB/s, 200 ms and 5 % loss. */
-  GAPS_MAX: 8_192,
+  GAPS_MAX: 4_096,
+  /** Bytes sent and kept over all streams: a peer may leave out one acknowledgement and grant credit without end. */
+  HELD_BYTES_MAX: 256 * 1024 * 1024,
   /** Session credit granted ahead, so that not every stream costs a frame. */
   CREDIT_SLACK_BYTES: 1024 * 1024,
   /** Streams that this side may have open: some 1 KB each before they carry anything. */
@@ -1206,9 +1228,9 @@ export const UDPACK_STREAM_LIMITS = {
 
 /** Bounds of UDPack's handshake (relay/udpack/handshake, docs/UDPACK.md section 3). */
 export const UDPACK_HANDSHAKE_LIMITS = {
-  /** Initiations of any source taken without a cookie: each costs some 150 us, so a flood gets 3 % of a core. */
+  /** Initiations of any source taken without a cookie: each costs some 300 us, so a flood gets 6 % of a core. */
   UNPROVEN_PER_SECOND: 200,
-  /** Initiations with a cookie, of all sources: 15 % of a core. */
+  /** Initiations with a cookie, of all sources: 30 % of a core. */
   PROVEN_PER_SECOND: 1_000,
   /** The same of one IPv4 address or IPv6 /64, under load: one client repeats at most five times in its first second. */
   PROVEN_PER_NETWORK_PER_SECOND: 20,
@@ -1277,6 +1299,35 @@ export const UDPACK_ENDPOINT_LIMITS = {
   WEBSOCKET_BACKLOG_BYTES: 256 * 1024,
   /** A datagram as a message (docs/UDPACK.md section 10). */
   WEBSOCKET_MESSAGE_BYTES_MAX: 65_535,
+  /** Packets on a WebSocket: TCP cuts them to size, and large ones cost less. */
+  WEBSOCKET_PACKET_BYTES: 16 * 1024,
+  /** Wait for a WebSocket to open, and for its first session on the server. */
+  WEBSOCKET_OPEN_MS: 10_000,
+  /** WebSockets on a server, with or without a session. */
+  WEBSOCKETS_MAX: 1_024,
+  /** Streams that wait for the peer's permission, or for a session, and how long (docs/UDPACK.md section 8.1). */
+  STREAMS_WAITING_MAX: 1_024,
+  STREAM_WAIT_MS: 5_000,
+  /** Largest datagram that is taken: what a batch buffer and a read hold. */
+  DATAGRAM_BYTES_MAX: 65_507,
+  /** A PING goes out after so long without anything sent (docs/UDPACK.md section 9.3). */
+  KEEP_ALIVE_MS: 15_000,
+  /** Own streams whose first credit is granted at once. */
+  OWN_STREAMS_AHEAD: 16,
+  /** Batches that a session sends before it lets others read and send: 1 ms at 250 MB/s. */
+  BATCHES_PER_TURN: 4,
+  /** Another try to connect, from a fresh socket, starts this long after the one before. */
+  ATTEMPT_INTERVAL_MS: 1_500,
+  /** Tries under way at once; the oldest ends first. */
+  ATTEMPTS_MAX: 3,
+  /** UDP is tried alone for this long; then a WebSocket besides. */
+  UDP_ALONE_MS: 1_500,
+  /** While a WebSocket carries the session, UDP is tried this often. */
+  UDP_RETRY_MS: 15_000,
+  /** Sessions of one client key at a time: each of several processes, and an old one each. */
+  SESSIONS_PER_CLIENT_MAX: 16,
+  /** Sessions of one server in all: 10 KB each before they have streams. */
+  SESSIONS_MAX: 4_096,
 } as const;
 
 /** Packets of the tunnel and of agents (shared/packet). */
@@ -1291,8 +1342,48 @@ export const PACKET_LIMITS = {
 export const SPOOL_LIMITS = {
   /** Most bytes of one read of a socket: what a decision to read may bring. */
   READ_BYTES_MAX: 64 * 1024,
-  /** A reader that has not caught up for this long is slow, and not only behind for a moment. */
+  /** A reader that has taken nothing for this long has stopped; one that is only slower than its target never does. */
   BLOCKED_MS: 1_000,
   /** Failed files are reported this often at most: a full disk fails all of them. */
   REPORT_INTERVAL_MS: 10_000,
+} as const;
+
+/** Bounds of what rides UDPack (relay/tunnel, relay/inbound/udpack.ts, relay/outbound/udpack.ts). */
+export const UDPACK_TUNNEL_LIMITS = {
+  /** Sessions of one listener unless its configuration says otherwise: some hundred KB each. */
+  SESSIONS_MAX: 1_000,
+  /** What every path carries (RFC 9000 section 14), and the largest payload of a jumbo frame. */
+  MTU_MIN: 1_200,
+  MTU_MAX: 8_972,
+  /** Streams that one client may have open. */
+  STREAMS_MAX: 4_096,
+  /** A listener on a free port needs one that is free for UDP and for TCP. */
+  FREE_PORT_TRIES_MAX: 5,
+  /** Wait for the far end's answer: its own dial may take RELAY_LIMITS.CONNECT_TIMEOUT_MS, and a name to be resolved. */
+  ANSWER_MS: 20_000,
+} as const;
+
+/** Bounds of what UDPack finds out about a path (relay/udpack/path; docs/UDPACK.md section 9). */
+export const UDPACK_PATH_LIMITS = {
+  /** Passes every path that IPv6 does; a path that takes less is none. */
+  DATAGRAM_BYTES_MIN: 1_200,
+  /** Largest UDP payload that Ethernet carries whole over IPv4 and IPv6. */
+  DATAGRAM_BYTES_IPV4_MAX: 1_472,
+  DATAGRAM_BYTES_IPV6_MAX: 1_452,
+  /** Probes of one size that may be lost before it counts as too large (RFC 8899 section 5.1.2). */
+  SIZE_PROBES: 3,
+  /** Pause after a lost probe: a short outage must not cost all of them. */
+  SIZE_PROBE_PAUSE_MS: 1_000,
+  /** The search ends when this little is to be won. */
+  SIZE_STEP_BYTES: 16,
+  /** After this a search that ended below the ceiling begins anew (RFC 8899 section 5.1.1, PMTU_RAISE_TIMER). */
+  SIZE_RAISE_MS: 600_000,
+  /** Pause before the search begins anew after large packets were lost. */
+  SIZE_FALLBACK_PAUSE_MS: 10_000,
+  /** Large packets lost in a row after which the path takes small ones only. */
+  SIZE_LOSSES_MAX: 3,
+  /** What an unproven address gets, as a multiple of what came from it (RFC 9000 section 8.1). */
+  UNPROVEN_FACTOR: 3,
+  /** Challenges to a new address, a probe time-out apart, before the old one is used again. */
+  CHALLENGES_MAX: 3,
 } as const;

@@ -6,7 +6,7 @@ import { isChannelPath, serveChannels } from "./channel-routes.ts";
 import { clientAddress } from "./client-address.ts";
 import { handleControl } from "./control/app.ts";
 import { isControlHost } from "./control-hosts.ts";
-import { currentConfig } from "./directory/client.ts";
+import { type ConfigSnapshot, currentConfig } from "./directory/client.ts";
 import type { Env } from "./env.ts";
 import { failureResponse } from "./error-response.ts";
 import type { Exchange } from "./exchange.ts";
@@ -18,19 +18,23 @@ import { isolateMeter } from "./stats/meter.ts";
 /** The Worker's fetch handler. Never rejects. */
 export async function handle(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const requestId = nextRequestId();
+  let url: URL | undefined;
+  let config: ConfigSnapshot | undefined;
   try {
-    const url = parseUrl(request);
+    url = parseUrl(request);
     const startedAt = Date.now();
     const clientIp = clientAddress(request, env);
     if (isControlHost(url.hostname, env.CONTROL_HOSTS))
       return await handleControl({ request, url, env, ctx, requestId, clientIp, startedAt });
-    const config = await currentConfig(env, ctx);
+    config = await currentConfig(env, ctx);
     const meter = isolateMeter();
     const x: Exchange = { request, url, env, ctx, requestId, clientIp, config, meter, startedAt };
     if (config.channelHosts.has(url.hostname)) return await serveChannelHost(x);
     return await handleHost(x);
   } catch (thrown) {
-    return failureResponse(thrown, { requestId, request });
+    const response = failureResponse(thrown, { requestId, request });
+    // Whether it is a channel's host nobody knows without a configuration, and who asked may be a player on another site.
+    return url && !config && isChannelPath(url.pathname) ? withCors(response) : response;
   }
 }
 

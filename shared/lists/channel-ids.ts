@@ -18,6 +18,8 @@ export class ChannelIds {
   readonly #prefix: string;
   /** 32-bit hashes: isolates tell channels apart by them. */
   readonly #taken = new Set<number>();
+  /** Where to go on counting entries that nothing tells apart: a list of nothing else would take the square of its length. */
+  readonly #counts = new Map<string, number>();
 
   /** `name`: the import's. */
   constructor(name: string) {
@@ -35,13 +37,15 @@ export class ChannelIds {
       [name, tvgId, group],
       [name, tvgId, group, lastPart(url)],
     ];
-    for (let n = 0; ; n++) {
+    const whole = JSON.stringify(keys.at(-1));
+    for (let n = this.#counts.get(whole) ?? 0; ; n++) {
       const key = keys[n] ?? [...(keys.at(-1) ?? []), String(n)];
       const hash = hash32(JSON.stringify(key)).toString(36).padStart(7, "0");
       const id = `${this.#prefix}${slug === "" ? "" : `${slug}-`}${hash}`;
       const place = hash32(id);
       if (this.#taken.has(place)) continue;
       this.#taken.add(place);
+      if (n >= keys.length - 1) this.#counts.set(whole, n + 1);
       return id;
     }
   }

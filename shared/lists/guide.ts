@@ -63,7 +63,7 @@ export class GuideSelection {
   readonly #wanted: WantedChannels;
   readonly #window: GuideWindow;
   readonly #secrets: ReadonlySet<string>;
-  readonly #aliases = new Map<string, Set<string>>();
+  readonly #aliases = new Map<string, ReadonlySet<string>>();
   readonly #pictures = new Map<string, string>();
   readonly #found = new Set<string>();
   /** Programmes that are written on. */
@@ -93,12 +93,8 @@ export class GuideSelection {
   #channel({ attributes, contents }: GuideElement): void {
     const id = xmlToText(attributes.get("id") ?? "");
     if (id === "") return;
-    const ours = new Set(this.#wanted.withId(id));
-    for (const [, name = ""] of contents.matchAll(
-      /<display-name(?:\s[^<>]*)?>([^<>]{1,400})<\/display-name>/g,
-    ))
-      for (const alias of this.#wanted.named(xmlToText(name)) ?? []) ours.add(alias);
-    if (ours.size === 0) return;
+    const ours = this.#oursOf(id, contents);
+    if (ours.size === 0 || this.#aliases.size >= LIMITS.GUIDE_CHANNELS_MAX) return;
     this.#aliases.set(id, ours);
     const source = /<icon\s[^<>]*?src\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')/.exec(contents);
     const picture = publicPicture(
@@ -107,6 +103,20 @@ export class GuideSelection {
     );
     if (picture === undefined) return;
     for (const alias of ours) if (!this.#pictures.has(alias)) this.#pictures.set(alias, picture);
+  }
+
+  /** Of a channel that one of our names stands for, the set that all such channels share: there may be millions of them. */
+  #oursOf(id: string, contents: string): ReadonlySet<string> {
+    let ours: ReadonlySet<string> = this.#wanted.withId(id) ?? new Set();
+    for (const [, name = ""] of contents.matchAll(
+      /<display-name(?:\s[^<>]*)?>([^<>]{1,400})<\/display-name>/g,
+    )) {
+      const more = this.#wanted.named(xmlToText(name));
+      if (more === undefined || [...more].every((alias) => ours.has(alias))) continue;
+      ours = ours.size === 0 ? more : new Set([...ours, ...more].slice(0, LIMITS.ALIASES_MAX));
+      if (ours.size >= LIMITS.ALIASES_MAX) break;
+    }
+    return ours;
   }
 
   #programme({ attributes, contents }: GuideElement): string {

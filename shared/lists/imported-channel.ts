@@ -2,6 +2,7 @@
 
 import type { ChannelImportConfig } from "../config/lists-schema.ts";
 import { readImportedSource } from "../hls/import-options.ts";
+import { LIST_LIMITS } from "../limits.ts";
 import { classifyHost } from "../net/destination.ts";
 import { type CatchupMode, catchupMode, isCatchupSource } from "./catchup.ts";
 import { ChannelIds } from "./channel-ids.ts";
@@ -54,15 +55,17 @@ export class ChannelImporter {
   readonly #rules: ImportRules;
   readonly #secrets: ReadonlySet<string>;
   readonly #ids: ChannelIds;
-  /** Hosts that the operator named, wherever they are. */
-  readonly #trusted: ReadonlySet<string>;
+  /** What the operator named, wherever it is. */
+  readonly #named: readonly URL[];
+  /** Characters of all channels so far. */
+  #kept = 0;
 
   /** `urls`: the provider's own addresses in the clear, whose credentials no picture may carry. */
   constructor(rules: ImportRules, urls: readonly string[]) {
     this.#rules = rules;
     this.#secrets = providerSecrets(...urls);
     this.#ids = new ChannelIds(rules.name);
-    this.#trusted = new Set(urls.map((url) => URL.parse(url)?.hostname ?? ""));
+    this.#named = urls.map((url) => URL.parse(url)).filter((url) => url !== null);
   }
 
   /** The entry's channel, or why it has none. */
@@ -78,7 +81,7 @@ export class ChannelImporter {
     if (!this.#takes(theirName, theirGroup)) return "filter";
     url.hash = "";
     const catchup = catchupOf(entry);
-    return {
+    return this.#fitting({
       listed: {
         ...this.#listed(entry, { name: theirName, group: theirGroup, url: url.href }),
         ...(kind === "ts" ? { kind } : {}),
@@ -90,19 +93,37 @@ export class ChannelImporter {
         url: url.href,
         headers: source.headers,
         ...catchup?.source,
-        ...(this.#trusted.has(url.hostname) ? {} : { foreign: true as const }),
+        ...(this.#isNamed(url) ? {} : { foreign: true as const }),
       },
-    };
+    });
+  }
+
+  #fitting(channel: ImportedChannel): ImportedChannel | SkipReason {
+    const originChars = JSON.stringify(channel.origin).length;
+    const chars = originChars + JSON.stringify(channel.listed).length;
+    if (originChars > LIST_LIMITS.ORIGIN_CHARS_MAX || this.#kept + chars > LIST_LIMITS.LIST_KEPT_CHARS_MAX)
+      return "limit";
+    this.#kept += chars;
+    return channel;
   }
 
   /**
    * A provider must not send the edge into networks that only the edge can reach: a channel's own source is exempt from that
    * check later on, for it is usually the operator's word. Behind a relay its rules decide.
    */
-  #mayFetch({ hostname }: URL): boolean {
-    if (this.#rules.via !== "direct" || this.#trusted.has(hostname)) return true;
-    const place = classifyHost(hostname);
+  #mayFetch(url: URL): boolean {
+    if (this.#rules.via !== "direct" || this.#isNamed(url)) return true;
+    const place = classifyHost(url.hostname);
     return place === "public" || place === "name";
+  }
+
+  /** A name on its port only: its owner decides where it leads, and could have any port of this machine asked. */
+  #isNamed({ hostname, protocol, port }: URL): boolean {
+    return this.#named.some(
+      (named) =>
+        named.hostname === hostname &&
+        (classifyHost(hostname) !== "name" || (named.protocol === protocol && named.port === port)),
+    );
   }
 
   #takes(name: string, group: string): boolean {

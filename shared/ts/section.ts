@@ -33,8 +33,9 @@ export class SectionReader {
     all.set(bytes, this.#open?.byteLength ?? 0);
     while (all.byteLength > 0 && all[0] !== STUFFING) {
       const length = LENGTH_BYTES + (uint16At(all, 1) & 0x0fff);
+      if (all.byteLength >= LENGTH_BYTES && length > TS_LIMITS.SECTION_BYTES_MAX) break;
       if (all.byteLength < LENGTH_BYTES || all.byteLength < length) {
-        this.#open = all.byteLength <= TS_LIMITS.SECTION_BYTES_MAX ? all : undefined;
+        this.#open = all;
         return;
       }
       if (crcOf(all.subarray(0, length)) === 0) found.push(all.slice(0, length));

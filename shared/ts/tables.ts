@@ -47,6 +47,8 @@ export class Tables {
   /** By PID. */
   #programs = new Map<number, Table>();
   #lead: Lead | undefined;
+  /** What `packets` gave last; undefined since a table's packet came. */
+  #made: Uint8Array | undefined;
 
   get lead(): Lead | undefined {
     return this.#lead;
@@ -57,8 +59,16 @@ export class Tables {
     return this.#pat.section !== undefined;
   }
 
-  /** PAT and PMTs as packets, to be sent before what follows the last packet seen; empty while there is no PAT. */
+  /**
+   * PAT and PMTs as packets, to be sent before what follows the last packet seen; empty while there is no PAT. Not to be
+   * written to: each unit asks for them, and between two tables gets the same.
+   */
   packets(): Uint8Array {
+    this.#made ??= this.#make();
+    return this.#made;
+  }
+
+  #make(): Uint8Array {
     const tables: [number, Table][] = [[PAT_PID, this.#pat], ...this.#programs];
     const parts = tables.flatMap(([pid, { section, counter }]) =>
       section ? [sectionPackets(pid, section, counter)] : [],
@@ -76,6 +86,7 @@ export class Tables {
     const pid = pidOf(packet);
     const table = pid === PAT_PID ? this.#pat : this.#programs.get(pid);
     if (!table) return;
+    this.#made = undefined;
     table.counter = counterOf(packet);
     for (const section of table.reader.push(payloadOf(packet), startsUnit(packet))) {
       if (pid === PAT_PID) this.#readPat(section);

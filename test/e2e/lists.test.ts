@@ -1,6 +1,10 @@
 // A provider's list and guide through the whole product: a real provider, a real player's requests, a guide far larger than
 // what an isolate could hold.
 
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type HlsOrigin, startHlsOrigin } from "../support/hls-origin.ts";
@@ -95,6 +99,16 @@ async function lines(wish: (lines: string[]) => boolean): Promise<string[]> {
   );
 }
 
+async function guideHead(): Promise<Headers> {
+  return (await product.fetchHost("127.0.0.1", "/epg.xml", { method: "HEAD" })).headers;
+}
+
+/** Of the edge's process. */
+function residentMegabytes(): number {
+  const status = readFileSync(`/proc/${product.edgePid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024;
+}
+
 describe("an imported list", () => {
   it("plays through the edge with the list's header fields and without its addresses", async () => {
     const found = await lines(({ length }) => length === 5);
@@ -158,5 +172,28 @@ describe("the guide", () => {
       async () => expect(await (await fetch(`${product.edge}/epg.xml`)).text()).toContain("On two.tv"),
       { timeout: 6_000, interval: 100 },
     );
+  });
+
+  it("is unpacked no faster than its readers read, however well it is packed", async () => {
+    const long = guide(["one.tv"]).replace("On one.tv", "A long text ".repeat(4_000));
+    const programme = /<programme.*<\/programme>\n/.exec(long)?.[0] ?? "";
+    provider.file("/epg.xml.gz", gzipSync(long.replace(programme, programme.repeat(2_000)), { level: 1 }));
+    const before = (await guideHead()).get("etag");
+    expect(await refresh("import_guide")).toMatchObject({ error: "", count: 2_000 });
+    await vi.waitFor(async () => expect((await guideHead()).get("etag")).not.toBe(before), {
+      timeout: 6_000,
+      interval: 100,
+    });
+    const held = residentMegabytes();
+    const { hostname, port } = new URL(product.edge);
+    const readers = Array.from({ length: 4 }, () => connect(Number(port), hostname));
+    for (const reader of readers) {
+      reader.write("GET /epg.xml HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+      await once(reader, "readable");
+    }
+    await delay(1_000);
+    const after = residentMegabytes();
+    for (const reader of readers) reader.destroy();
+    expect(after - held).toBeLessThan(100);
   });
 });

@@ -8,6 +8,7 @@ import { catchupTimes, catchupUrl } from "../../shared/lists/catchup.ts";
 import type { Exchange } from "../exchange.ts";
 import { withCors } from "../hls/reply.ts";
 import { channelSealer, sealDirectory, sealQuery, sourceOf } from "../hls/target.ts";
+import { isRecording, recordingPath } from "./recording.ts";
 
 /** The path under a channel. */
 export const CATCHUP_PATH = "catchup.m3u8";
@@ -26,24 +27,32 @@ export async function redirectToProgramme(x: Exchange, channel: ChannelConfig): 
   const found = catchupUrl({ mode: channel.catchup, source: channel.catchup_source ?? "", stream }, times);
   if (found === undefined) throw new CausewayError("not_found");
   const url = new URL(found);
-  const slash = url.pathname.lastIndexOf("/") + 1;
-  const name = url.pathname.slice(slash);
-  const isList = !/\.(?:ts|mp4|mpegts)$/i.test(name);
-  const { search } = url;
-  url.search = "";
   url.hash = "";
-  url.pathname = url.pathname.slice(0, slash);
-  const sealer = await channelSealer(x.env);
-  const place = { source, directory: url.href, variables: new Map<string, string>() };
-  const id = await sealDirectory(sealer, channel, place);
-  const query = await queryOf(x, channel, search.slice(1));
+  const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+  const path = isRecording(channel, name)
+    ? await recordingPath(x, channel, { source, url: url.href })
+    : await playlistPath(x, channel, { source, url, name });
   const headers = {
     // Relative to what was asked, so that a token in front of it stays.
-    Location: `b/${id}/${tailOf(name, isList ? "playlist" : "segment", false)}${query}`,
+    Location: path,
     "Cache-Control": "no-store",
     "X-Request-Id": x.requestId,
   };
   return withCors(new Response(null, { status: 302, headers }));
+}
+
+async function playlistPath(
+  x: Exchange,
+  channel: ChannelConfig,
+  { source, url, name }: { readonly source: number; readonly url: URL; readonly name: string },
+): Promise<string> {
+  const directory = new URL(url);
+  directory.search = "";
+  directory.pathname = url.pathname.slice(0, url.pathname.length - name.length);
+  const place = { source, directory: directory.href, variables: new Map<string, string>() };
+  const id = await sealDirectory(await channelSealer(x.env), channel, place);
+  const query = await queryOf(x, channel, url.search.slice(1));
+  return `b/${id}/${tailOf(name, "playlist", false)}${query}`;
 }
 
 async function queryOf(x: Exchange, channel: ChannelConfig, query: string): Promise<string> {

@@ -2,6 +2,7 @@
 // directly or through a relay; then its text as it comes, out of its compression, with bounds on bytes and time.
 
 import { CausewayError } from "../../shared/errors.ts";
+import { basicCredentials } from "../../shared/http/basic-credentials.ts";
 import { LIST_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { classifyHost } from "../../shared/net/destination.ts";
 import { fetchViaRelay } from "../proxy/via.ts";
@@ -97,21 +98,8 @@ function fieldsFor(provider: Provider, { url, isOwn, validators }: Hop): Headers
   if (!isOwn) for (const name of CREDENTIALS) fields.delete(name);
   if (validators.etag !== "") fields.set("If-None-Match", validators.etag);
   if (validators.modified !== "") fields.set("If-Modified-Since", validators.modified);
-  if (url.username !== "" && !fields.has("authorization")) fields.set("Authorization", basic(url));
+  if (url.username !== "" && !fields.has("authorization")) fields.set("Authorization", basicCredentials(url));
   return fields;
-}
-
-function basic({ username, password }: URL): string {
-  const text = `${decoded(username)}:${decoded(password)}`;
-  return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(text)))}`;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The validators of a reply, as far as they are short enough to keep. */

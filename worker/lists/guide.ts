@@ -4,12 +4,13 @@
 import { CausewayError } from "../../shared/errors.ts";
 import { LIST_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { sharedCache } from "../directory/cache.ts";
-import { withDeadline } from "../directory/deadline.ts";
 import type { Env } from "../env.ts";
 import type { Exchange } from "../exchange.ts";
 import { matchesEtag, withCors } from "../hls/reply.ts";
+import { askImports } from "./ask.ts";
 import type { GuideState } from "./source-state.ts";
 import { byteStream } from "./streamed.ts";
+import { unzipped } from "./unzip.ts";
 
 /** Raise it when the shape of the guide's state changes. */
 const FORMAT = 1;
@@ -32,11 +33,13 @@ export async function serveGuide(x: Exchange, form: "xml" | "gzip_file"): Promis
   if (encoding !== undefined) headers.set("Content-Encoding", encoding);
   if (isCompressed) headers.set("Content-Length", String(guide.bytes));
   if (x.request.method === "HEAD") return withCors(new Response(null, { headers }));
-  const pieces = guidePieces(x.env, guide);
+  const packed = guidePieces(x.env, guide);
+  const pieces = isCompressed ? packed : unzipped(packed);
+  // What fails at once is answered with an error, not with half a guide.
   const first = (await pieces.next()).value;
   if (first === undefined) throw new CausewayError("object_unreachable");
   const body = byteStream(first, pieces);
-  if (!isCompressed) return withCors(new Response(unzipped(x, body), { headers }));
+  if (!isCompressed) return withCors(new Response(body, { headers }));
   return withCors(new Response(ofLength(x, body, guide.bytes), { headers, encodeBody: "manual" }));
 }
 
@@ -60,12 +63,6 @@ function ofLength(
   return readable;
 }
 
-function unzipped({ ctx }: Exchange, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const { readable, writable } = new DecompressionStream("gzip");
-  ctx.waitUntil(body.pipeTo(writable as WritableStream<Uint8Array>).catch(() => undefined));
-  return readable as ReadableStream<Uint8Array>;
-}
-
 function guideHeaders(x: Exchange, guide: GuideState, form: "xml" | "gzip_file"): Headers {
   const headers = new Headers({
     "Content-Type": form === "xml" ? "application/xml; charset=utf-8" : "application/gzip",
@@ -87,7 +84,7 @@ async function guideState(env: Env, gen: number): Promise<GuideState> {
   const key = `guide/${FORMAT}/${gen}`;
   const known = (await cache.read(key)) as GuideState | undefined;
   if (known !== undefined) return known;
-  const guide = await ask(() => env.IMPORTS.getByName("root").guide());
+  const guide = await askImports(() => env.IMPORTS.getByName("root").guide());
   if (guide.gen === gen) await cache.write(key, guide, LIMITS.CACHE_TTL_S);
   return guide;
 }
@@ -101,19 +98,11 @@ async function* guidePieces(env: Env, { gen, pieces }: GuideState): AsyncGenerat
       yield new Uint8Array(await known.arrayBuffer());
       continue;
     }
-    const piece = await ask(() => env.IMPORTS.getByName("root").bytes("merged", gen, "piece", n));
+    const piece = await askImports(() => env.IMPORTS.getByName("root").bytes("merged", gen, "piece", n));
     if (piece === null) throw new CausewayError("object_unreachable");
     const headers = { "Cache-Control": `public, max-age=${LIMITS.CACHE_TTL_S}` };
     await cache.put(address, new Response(piece, { headers })).catch(() => undefined);
     yield piece;
   }
   return undefined;
-}
-
-async function ask<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await withDeadline(call(), LIMITS.CALL_DEADLINE_MS);
-  } catch (cause) {
-    throw new CausewayError("object_unreachable", undefined, { cause });
-  }
 }

@@ -9,11 +9,11 @@ import { importOf } from "../../shared/lists/channel-ids.ts";
 import { IdSet } from "../../shared/lists/id-set.ts";
 import type { ListedChannel } from "../../shared/lists/listed-channel.ts";
 import { sharedCache } from "../directory/cache.ts";
-import { withDeadline } from "../directory/deadline.ts";
 import type { ListsState } from "../directory/live.ts";
 import { ChannelRecords } from "../directory/records.ts";
 import { secretBox } from "../directory/root-key.ts";
 import type { Env } from "../env.ts";
+import { askImports } from "./ask.ts";
 import { type ImportedRecord, listedWith, openImported } from "./imported-record.ts";
 import { importedPages } from "./listing.ts";
 
@@ -70,7 +70,7 @@ export async function* listedPages(
 
 async function loadTable(env: Env, name: string, gen: number): Promise<IdSet> {
   const text = await cached(env, `ids/${name}/${gen}`, async () => {
-    const bytes = await ask(() => env.IMPORTS.getByName("root").bytes(`list:${name}`, gen, "ids", 0));
+    const bytes = await askImports(() => env.IMPORTS.getByName("root").bytes(`list:${name}`, gen, "ids", 0));
     return bytes === null ? undefined : encodeBase64Url(bytes);
   });
   const bytes = text === undefined ? undefined : decodeBase64Url(text);
@@ -92,7 +92,7 @@ async function loadRecord(
   { id, name, gen, place, revision }: RecordPlace,
 ): Promise<ImportedRecord> {
   const text = await cached(env, `record/${id}/${revision}`, async () => {
-    return (await ask(() => env.IMPORTS.getByName("root").record(name, gen, place, id))) ?? undefined;
+    return (await askImports(() => env.IMPORTS.getByName("root").record(name, gen, place, id))) ?? undefined;
   });
   if (text === undefined) throw new CausewayError("object_unreachable");
   return JSON.parse(text) as ImportedRecord;
@@ -106,7 +106,8 @@ async function loadSummaries(
 ): Promise<ListedChannel[] | undefined> {
   const text = await cached(env, `summary/${name}/${gen}/${n}`, async () => {
     return (
-      (await ask(() => env.IMPORTS.getByName("root").text(`list:${name}`, gen, "summary", n))) ?? undefined
+      (await askImports(() => env.IMPORTS.getByName("root").text(`list:${name}`, gen, "summary", n))) ??
+      undefined
     );
   });
   return text === undefined ? undefined : (JSON.parse(text) as ListedChannel[]);
@@ -124,12 +125,4 @@ async function cached(
   const text = await load();
   if (text !== undefined) await cache.write(`lists/${FORMAT}/${key}`, text, LIMITS.CACHE_TTL_S);
   return text;
-}
-
-async function ask<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await withDeadline(call(), LIMITS.CALL_DEADLINE_MS);
-  } catch (cause) {
-    throw new CausewayError("object_unreachable", undefined, { cause });
-  }
 }

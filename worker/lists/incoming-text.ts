@@ -3,6 +3,7 @@
 
 import { CausewayError } from "../../shared/errors.ts";
 import { LIST_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { unzipped } from "./unzip.ts";
 
 /** Counts what was read. */
 export interface Reading {
@@ -38,11 +39,10 @@ export async function* incomingText(
   }
 }
 
-/** A body's reader that gives up when nothing comes, or when too much does. */
+/** A body's reader that gives up when nothing comes. */
 class Incoming {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #signal: AbortSignal;
-  #bytes = 0;
   /** Why it ended early. */
   failure: CausewayError | undefined;
 
@@ -59,8 +59,6 @@ class Incoming {
     this.#signal.addEventListener("abort", give, { once: true });
     try {
       const { value } = await Promise.race([this.#reader.read(), late]);
-      this.#bytes += value?.byteLength ?? 0;
-      if (this.#bytes > LIMITS.DOWNLOAD_BYTES_MAX) throw new CausewayError("list_too_large");
       return value;
     } catch (error) {
       if (error instanceof CausewayError) this.failure = error;
@@ -82,42 +80,31 @@ async function* plainChunks(source: Incoming): AsyncGenerator<Uint8Array, void> 
   if (first === undefined) return;
   // RFC 1952 section 2.3.1. A single byte cannot tell; no server sends one alone.
   const isGzip = first[0] === 0x1f && (first.byteLength < 2 || first[1] === 0x8b);
-  if (isGzip) return yield* unzipped(first, source);
+  const chunks = chunksFrom(first, source);
+  yield* isGzip ? unzipped(packedWithin(chunks, source)) : chunks;
+}
+
+async function* chunksFrom(first: Uint8Array, source: Incoming): AsyncGenerator<Uint8Array, undefined> {
   for (let chunk: Uint8Array | undefined = first; chunk !== undefined; chunk = await source.read())
     yield chunk;
+  return undefined;
 }
 
-async function* unzipped(first: Uint8Array, source: Incoming): AsyncGenerator<Uint8Array, void> {
-  const unzip = new DecompressionStream("gzip");
-  const writing = feed(unzip.writable.getWriter(), first, source);
-  const reader = (unzip.readable as ReadableStream<Uint8Array>).getReader();
-  // Its failure shows at the reader, too.
-  writing.catch(() => undefined);
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      yield value;
-    }
-    await writing;
-  } finally {
-    await reader.cancel().catch(() => undefined);
-  }
-}
-
-async function feed(
-  writer: WritableStreamDefaultWriter<Uint8Array>,
-  first: Uint8Array,
+/** Packed text has a bound of its own: what it unpacks to may be nothing. */
+async function* packedWithin(
+  chunks: AsyncIterable<Uint8Array>,
   source: Incoming,
-): Promise<void> {
-  try {
-    for (let chunk: Uint8Array | undefined = first; chunk !== undefined; chunk = await source.read())
-      await writer.write(chunk);
-    await writer.close();
-  } catch (error) {
-    await writer.abort(error).catch(() => undefined);
-    throw error;
+): AsyncGenerator<Uint8Array, undefined> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.byteLength;
+    if (bytes > LIMITS.PACKED_BYTES_MAX) {
+      source.failure = new CausewayError("list_too_large");
+      throw source.failure;
+    }
+    yield chunk;
   }
+  return undefined;
 }
 
 /** What an XML declaration or a byte order mark says, else UTF-8, in which broken bytes become U+FFFD. */

@@ -158,7 +158,7 @@ export class ImportsObject extends DurableObject<object> {
     const keys = this.#store.sources().map(({ key }) => key);
     for (const key of [...keys.filter(isList), ...keys.filter((key) => !isList(key))]) {
       const state = this.#store.source(key);
-      if (state === undefined || (state.next_at > Date.now() && !state.check)) continue;
+      if (state === undefined || (dueAt(state, Date.now()) > Date.now() && !state.check)) continue;
       await this.#refresh(state);
       if (Date.now() > until) return;
     }
@@ -166,7 +166,7 @@ export class ImportsObject extends DurableObject<object> {
 
   async #refresh(state: SourceState): Promise<void> {
     const now = Date.now();
-    const due = state.next_at <= now;
+    const due = dueAt(state, now) <= now;
     const gen = Math.max(state.gen + 1, now);
     const { key, etag, modified, fingerprint } = state;
     const order = { key, gen, due, etag, modified, fingerprint };
@@ -220,19 +220,28 @@ export class ImportsObject extends DurableObject<object> {
   }
 
   async #rearm(): Promise<void> {
-    const hasAlarm = (await this.ctx.storage.getAlarm()) !== null;
-    if (!hasAlarm && this.#store.sources().length > 0) await this.ctx.storage.setAlarm(Date.now());
+    const now = Date.now();
+    const sources = this.#store.sources();
+    if (sources.length === 0) return;
+    const at = await this.ctx.storage.getAlarm();
+    const latest = now + Math.max(LIMITS.ALARM_RETRY_MS, ...sources.map(({ every }) => every));
+    if (at === null || at > latest) await this.ctx.storage.setAlarm(now);
   }
 
   async #schedule(failed: boolean): Promise<void> {
     const now = Date.now();
-    const times = this.#store.sources().map(({ next_at, check }) => (check ? now : next_at));
+    const times = this.#store.sources().map((state) => (state.check ? now : dueAt(state, now)));
     const isPending = this.#heardOf > this.#meta.epoch || this.#published === undefined;
     if (failed || isPending) times.push(now);
     const pause = failed ? LIMITS.ALARM_RETRY_MS : LIMITS.ALARM_PAUSE_MS;
     if (times.length === 0) await this.ctx.storage.deleteAlarm();
     else await this.ctx.storage.setAlarm(Math.max(now + pause, Math.min(...times)));
   }
+}
+
+/** A time that lies further ahead than any pause was made by a clock that went back since. */
+function dueAt({ next_at, every }: SourceState, now: number): number {
+  return next_at > now + Math.max(every, LIMITS.RETRY_MIN_MS) ? now : next_at;
 }
 
 /** A source as the configuration now has it: another address or other rules have it fetched anew. */

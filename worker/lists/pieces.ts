@@ -2,6 +2,7 @@
 // a piece.
 
 import { LIST_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { unzipped } from "./unzip.ts";
 
 /** Text is compressed in portions of about this many characters: each costs a hand-over to the runtime. */
 const PORTION_CHARS = 64 * 1024;
@@ -15,6 +16,9 @@ export class PieceWriter {
   #text = "";
   #pieces = 0;
   #bytes = 0;
+  #chars = 0;
+  /** A piece is being kept. */
+  #keeping: Promise<void> | undefined;
 
   /** `stage` keeps a piece. */
   constructor(stage: (n: number, piece: Uint8Array) => Promise<void>) {
@@ -26,13 +30,14 @@ export class PieceWriter {
     this.#collected.catch(() => undefined);
   }
 
-  /** No more text is worth compressing: what is kept would be too much. */
+  /** No more text is worth compressing: what is kept, or what comes of it for who reads it, would be too much. */
   get isFull(): boolean {
-    return this.#bytes >= LIMITS.GUIDE_STORED_BYTES_MAX;
+    return this.#bytes >= LIMITS.GUIDE_STORED_BYTES_MAX || this.#chars >= LIMITS.GUIDE_STORED_CHARS_MAX;
   }
 
   async write(text: string): Promise<void> {
     this.#text += text;
+    this.#chars += text.length;
     if (this.#text.length >= PORTION_CHARS) await this.#flush();
   }
 
@@ -53,6 +58,8 @@ export class PieceWriter {
     const portion = this.#encoder.encode(this.#text);
     this.#text = "";
     if (portion.byteLength > 0) await this.#writer.write(portion);
+    // The platform compresses whatever it is given; what has no place yet must not pile up.
+    await this.#keeping;
   }
 
   async #collect(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
@@ -77,7 +84,9 @@ export class PieceWriter {
 
   async #keep(piece: Uint8Array): Promise<void> {
     this.#bytes += piece.byteLength;
-    await this.#stage(this.#pieces++, piece);
+    this.#keeping = this.#stage(this.#pieces++, piece);
+    await this.#keeping;
+    this.#keeping = undefined;
   }
 }
 
@@ -85,37 +94,17 @@ export class PieceWriter {
 export async function* piecesText(
   load: (n: number) => Promise<Uint8Array | undefined>,
 ): AsyncGenerator<string, void> {
-  const unzip = new DecompressionStream("gzip");
-  const writing = feed(unzip.writable.getWriter(), load);
-  writing.catch(() => undefined);
-  const reader = (unzip.readable as ReadableStream<Uint8Array>).getReader();
   const decoder = new TextDecoder();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      yield decoder.decode(value, { stream: true });
-    }
-    await writing;
-    yield decoder.decode();
-  } finally {
-    await reader.cancel().catch(() => undefined);
-  }
+  for await (const bytes of unzipped(loaded(load))) yield decoder.decode(bytes, { stream: true });
+  yield decoder.decode();
 }
 
-async function feed(
-  writer: WritableStreamDefaultWriter<Uint8Array>,
+async function* loaded(
   load: (n: number) => Promise<Uint8Array | undefined>,
-): Promise<void> {
-  try {
-    for (let n = 0; ; n++) {
-      const piece = await load(n);
-      if (piece === undefined) break;
-      await writer.write(piece);
-    }
-    await writer.close();
-  } catch (error) {
-    await writer.abort(error).catch(() => undefined);
-    throw error;
+): AsyncGenerator<Uint8Array, undefined> {
+  for (let n = 0; ; n++) {
+    const piece = await load(n);
+    if (piece === undefined) return undefined;
+    yield piece;
   }
 }

@@ -41,7 +41,7 @@ async function stream(visit: Visit, channel: ChannelConfig): Promise<Response> {
   const tier = isShared ? "collapsed" : "bypass";
   const headers = replyHeaders(x, { contentType: "video/mp2t", tier, ageMs: 0, freshMs: 0 });
   // It never ends, and every moment of it is another: nothing for a cache.
-  headers.set("Cache-Control", "no-store");
+  headers["Cache-Control"] = "no-store";
   return new Response(visit.send(tier, body, undefined), { headers });
 }
 

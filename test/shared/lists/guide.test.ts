@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LIST_LIMITS } from "../../../shared/limits.ts";
 import {
   GUIDE_END,
   GUIDE_HEAD,
@@ -58,6 +59,23 @@ describe("GuideSelection", () => {
     const xml = `<channel id="1"><display-name>One</display-name></channel>${programme("1")}`;
     const both = [channel("a", { tvg_id: "1" }), channel("b", { name: "One" })];
     expect(select(xml, both).text).toBe(programme("1") + programme("ch_b"));
+  });
+
+  it("writes a programme for a bounded number of ids, whatever names its channel has", () => {
+    const all = Array.from({ length: 300 }, (_, n) => channel(`c${n}`, { name: `Name ${n}` }));
+    const names = all.map(({ name }) => `<display-name>${name}</display-name>`).join("");
+    const { selection } = select(`<channel id="1">${names}</channel>${programme("1")}`, all);
+    expect(selection.programmes).toBe(LIST_LIMITS.ALIASES_MAX);
+  });
+
+  it("remembers a bounded number of a guide's channels, however many claim one name", () => {
+    const count = LIST_LIMITS.GUIDE_CHANNELS_MAX + 1;
+    const claims = Array.from(
+      { length: count },
+      (_, n) => `<channel id="${n}"><display-name>One</display-name></channel>`,
+    );
+    const xml = claims.join("") + programme("0") + programme(String(count - 1));
+    expect(select(xml, [channel("a", { name: "One" })]).selection.programmes).toBe(1);
   });
 
   it("keeps to its window of time", () => {

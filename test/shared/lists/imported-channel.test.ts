@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { LIST_LIMITS } from "../../../shared/limits.ts";
 import { importOf } from "../../../shared/lists/channel-ids.ts";
 import {
   ChannelImporter,
@@ -137,6 +138,34 @@ describe("ChannelImporter", () => {
       expect([host, importAll(entry("x", url))[0]]).toEqual([host, "address"]);
       expect(channels(entry("x", url), { via: "relay:main" })).toHaveLength(1);
     }
+  });
+
+  it("takes no more of a list than an isolate holds, and no channel that does not fit its row", () => {
+    const header = (n: number) => `#EXTHTTP:{"X-${n}":"${"v".repeat(3_000)}"}\n`;
+    const large = entry("Large", "http://p.test/1.m3u8", "", header(1) + header(2));
+    const tooLarge = entry("Too large", "http://p.test/2.m3u8", "", header(1) + header(2) + header(3));
+    expect(importAll(large + tooLarge + entry("One", "http://p.test/3.m3u8")).map(String)).toEqual([
+      "[object Object]",
+      "limit",
+      "[object Object]",
+    ]);
+    const taken = importAll(large.repeat(6_000)).filter((one) => typeof one !== "string");
+    expect(JSON.stringify(taken).length).toBeLessThan(LIST_LIMITS.LIST_KEPT_CHARS_MAX * 1.1);
+    expect(taken.length).toBeGreaterThan(1_000);
+  });
+
+  it("takes the operator's word for the host on its port, and for an address on any, as no name can lead elsewhere then", () => {
+    const isForeign = (named: string, url: string) => {
+      const [read] = new ListReader().push(entry("One", url));
+      const made = read && new ChannelImporter(RULES, [named]).next(read);
+      return typeof made === "object" ? made.origin.foreign === true : made;
+    };
+    expect(isForeign("http://p.test/list", "http://p.test:80/1.m3u8")).toBe(false);
+    expect(isForeign("https://p.test/list", "https://p.test/1.m3u8")).toBe(false);
+    expect(isForeign("http://p.test/list", "http://p.test:9200/1.m3u8")).toBe(true);
+    expect(isForeign("http://p.test/list", "http://other.test/1.m3u8")).toBe(true);
+    expect(isForeign("http://192.168.1.5/list", "http://192.168.1.5:5004/1.ts")).toBe(false);
+    expect(isForeign("http://192.168.1.5/list", "http://192.168.1.6/1.ts")).toBe("address");
   });
 
   it("filters by globs of groups and names, by the list's own words", () => {

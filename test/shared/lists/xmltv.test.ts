@@ -73,6 +73,21 @@ describe("XmltvReader", () => {
     expect(performance.now() - before).toBeLessThan(2_000);
   });
 
+  it("takes a time in proportion for whatever begins and does not end", () => {
+    const ends = `${"<programme>".repeat(5_500)}</programme>`;
+    for (const unit of ["<!--", "<![CDATA[]", "<programme", "<channel><programme>", ends]) {
+      const text = unit.repeat(Math.ceil(1_000_000 / unit.length));
+      const before = performance.now();
+      read(text, 65_536);
+      expect([unit.slice(0, 20), performance.now() - before < 2_000]).toEqual([unit.slice(0, 20), true]);
+    }
+  });
+
+  it("passes over a programme that is too long, with its whole text at once as well", () => {
+    const long = `<programme channel="x">${"y".repeat(LIST_LIMITS.PROGRAMME_CHARS_MAX)}</programme>`;
+    expect(shown(`${long}<programme channel="b">2</programme>`)).toEqual(["programme b 2"]);
+  });
+
   it("knows whether it read a guide", () => {
     expect(read("<tv></tv>").reader.isGuide).toBe(true);
     expect(read("<html><body>Not found</body></html>").reader.isGuide).toBe(false);

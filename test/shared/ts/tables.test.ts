@@ -39,6 +39,16 @@ describe("Tables", () => {
     expect(feed(new Tables(), tables.packets()).lead).toEqual({ pid: VIDEO_PID, codec: "h264" });
   });
 
+  it("makes the packets once between two tables, however many units ask for them", () => {
+    const maker = new StreamMaker();
+    const tables = feed(new Tables(), maker.tables());
+    const before = tables.packets();
+    tables.push(Uint8Array.of(0x47, 0x40 | (VIDEO_PID >> 8), VIDEO_PID & 255, 0x10));
+    expect(tables.packets()).toBe(before);
+    feed(tables, maker.tables());
+    expect(readPackets(tables.packets()).map(({ counter }) => counter)).toEqual([1, 1]);
+  });
+
   it("follows a stream whose programme moves", () => {
     const maker = new StreamMaker([[0x24, 0x300]]);
     const tables = feed(new Tables(), new StreamMaker().tables());
@@ -94,6 +104,15 @@ describe("SectionReader", () => {
     expect(reader.push(concat([Uint8Array.of(0), two.subarray(0, 170)]), true)).toEqual([whole]);
     const rest = two.subarray(170);
     expect(reader.push(concat([Uint8Array.of(rest.byteLength), rest, whole]), true)).toEqual([whole, whole]);
+  });
+
+  it("passes over a section longer than a table's may be, and reads the next", () => {
+    const reader = new SectionReader();
+    const tooLong = Uint8Array.of(0, 2, 0xb3, 0xff, ...new Uint8Array(180));
+    expect(reader.push(tooLong, true)).toEqual([]);
+    expect(reader.push(new Uint8Array(184), false)).toEqual([]);
+    const whole = section(150);
+    expect(reader.push(concat([Uint8Array.of(0), whole]), true)).toEqual([whole]);
   });
 
   it("reads what sectionPackets writes", () => {

@@ -69,6 +69,28 @@ afterEach(async () => {
 });
 
 describe("/epg.xml", () => {
+  it("reads a guide as large as allowed that comes without compression, or out of its transfer's", async () => {
+    const megabyte = new Uint8Array(1_000_000).fill(0x20);
+    const [head, tail] = guide(programme("news.uk", "Late news")).split("<programme");
+    const text = (part: string) => new TextEncoder().encode(part);
+    const parts = [
+      text(head ?? ""),
+      ...Array.from({ length: 120 }, () => megabyte),
+      text(`<programme${tail}`),
+    ];
+    provider.answers.set(OPEN, () => {
+      const left = [...parts];
+      const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+        const part = left.shift();
+        if (part) controller.enqueue(part);
+        else controller.close();
+      };
+      return new Response(new ReadableStream({ pull }));
+    });
+    await pushAndFollow({ channels: CHANNELS, guides: [GUIDE] });
+    expect((await shown()).titles).toEqual(["news.uk: Late news"]);
+  });
+
   it("merges guides: imports' own ones before others, and the first that has a channel serves it alone", async () => {
     await pushAndFollow({ channels: CHANNELS, channel_imports: [IMPORT], guides: [GUIDE] });
     expect(await shown()).toEqual({
