@@ -1,0 +1,76 @@
+// What the peer may send us in all (docs/UDPACK.md section 8.1): the session's credit, which is never below the sum of what
+// its streams were granted, and the bounds that all receiving streams share. Pure arithmetic.
+
+import { UDPACK_STREAM_LIMITS } from "../../../shared/limits.ts";
+
+export interface ReceiveCreditOptions {
+  /** What the handshake announced. */
+  readonly maxData: number;
+  readonly maxStreamData: number;
+  readonly maxStreams: number;
+}
+
+export class ReceiveCredit {
+  /** Session credit that the peer knows of or is about to. */
+  advertised: number;
+  /** The greatest offsets of all streams, summed. */
+  received = 0;
+  /** Gaps in what came that may still be kept, over all streams. */
+  gapsLeft: number = UDPACK_STREAM_LIMITS.GAPS_MAX;
+  /** True until the newest session credit was sent. */
+  due = false;
+  readonly streamBytes: number;
+  /** Sum of the limits of all streams that are open or may be opened, and of the final sizes of the others. */
+  #granted: number;
+  /** Windows of all streams that are open or may be opened: what may have to be kept until it is read. */
+  #windows: number;
+
+  constructor({ maxData, maxStreamData, maxStreams }: ReceiveCreditOptions) {
+    this.streamBytes = maxStreamData;
+    this.#granted = maxStreamData * maxStreams;
+    this.#windows = this.#granted;
+    this.advertised = maxData;
+    this.#advertise();
+  }
+
+  /** Whether one more stream fits: one that we open, or that the peer may. */
+  get hasRoom(): boolean {
+    return this.#windows + this.streamBytes <= UDPACK_STREAM_LIMITS.GRANTS_BYTES_MAX;
+  }
+
+  /** One more stream, with the window and the credit of its beginning. */
+  addStream(): void {
+    this.#windows += this.streamBytes;
+    this.grant(this.streamBytes);
+  }
+
+  /** Lets a window grow by `bytes` if all of them together stay within their bound. */
+  grow(bytes: number): boolean {
+    if (this.#windows + bytes > UDPACK_STREAM_LIMITS.GRANTS_BYTES_MAX) return false;
+    this.#windows += bytes;
+    return true;
+  }
+
+  /** A window of `bytes` is needed no longer. */
+  release(bytes: number): void {
+    this.#windows -= bytes;
+  }
+
+  /** A stream may get `bytes` more in all. */
+  grant(bytes: number): void {
+    this.#granted += bytes;
+    this.#advertise();
+  }
+
+  /** A stream ended without having used `bytes` of its credit. */
+  giveBack(bytes: number): void {
+    this.#granted -= bytes;
+  }
+
+  #advertise(): void {
+    if (this.#granted <= this.advertised) return;
+    // With some slack, so that not every short stream costs a frame of its own.
+    this.advertised = this.#granted + UDPACK_STREAM_LIMITS.CREDIT_SLACK_BYTES;
+    this.due = true;
+  }
+}
