@@ -276,6 +276,8 @@ export const WATCH_STATS_LIMITS = {
 
 /** Bounds of a relay whose connections are served by several threads (relay/threads). */
 export const THREAD_LIMITS = {
+  /** How often a thread tells how its tunnels are; what is shown is that old at most. */
+  TUNNELS_TOLD_MS: 1_000,
   /** Threads of one relay: more than the cores of any machine that one would run on. */
   WORKERS_MAX: 64,
   /** Inbounds whose connections are counted at a time: those of a configuration, started ones, and some that drain. */
@@ -584,6 +586,10 @@ export const LINK_LIMITS = {
   REPLY_BYTES_MAX: 64 * 1024,
   /** Listeners named in a hello. */
   INBOUNDS_MAX: 100,
+  /** Sessions of UDP tunnels that are told: a page shows no more, and metrics have them all. */
+  TUNNELS_MAX: 50,
+  /** How often they are told, while they change. */
+  TUNNELS_INTERVAL_MS: 2_000,
   /** From dialling to the edge's welcome. */
   CONNECT_TIMEOUT_MS: 10_000,
   /** A batch that is not acknowledged within this is sent again over a new link. */
@@ -1189,12 +1195,12 @@ export const UDPACK_CONGESTION_LIMITS = {
 export const UDPACK_STREAM_LIMITS = {
   /** All that the peer may send and that has to be kept until it is read: a session's memory, at the very most. */
   GRANTS_BYTES_MAX: 256 * 1024 * 1024,
-  /** A reader that takes half a window within so many round trips gets a larger one: with 5 % loss repetitions are lost, too. */
+  /** A reader that reads everything, and takes half a window, within so many round trips gets a larger window. */
   GROWTH_ROUND_TRIPS: 3,
   /** The same on paths so short that the event loop is what takes time. */
   GROWTH_MS_MIN: 25,
   /** Windows below this grow four-fold, others two-fold: with 5 % loss growth must be ahead of the sender's slow start. */
-  GROWTH_STEEP_BYTES: 8 * 1024 * 1024,
+  GROWTH_STEEP_BYTES: 1024 * 1024,
   /** Gaps in received streams, over all streams of a session; 1,250 are usual at 125 MB/s, 200 ms and 5 % loss. */
   GAPS_MAX: 4_096,
   /** Bytes sent and kept over all streams: a peer may leave out one acknowledgement and grant credit without end. */
@@ -1324,6 +1330,8 @@ export const UDPACK_ENDPOINT_LIMITS = {
   UDP_ALONE_MS: 1_500,
   /** While a WebSocket carries the session, UDP is tried this often. */
   UDP_RETRY_MS: 15_000,
+  /** Sessions whose streams may end in their own time after another carrier was found; the oldest ends first. */
+  DRAINING_MAX: 2,
   /** Sessions of one client key at a time: each of several processes, and an old one each. */
   SESSIONS_PER_CLIENT_MAX: 16,
   /** Sessions of one server in all: 10 KB each before they have streams. */

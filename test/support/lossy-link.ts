@@ -8,6 +8,8 @@ import { once } from "node:events";
 export interface LinkOptions {
   /** Where the server listens, on 127.0.0.1. */
   readonly targetPort: number;
+  /** Where clients are to send to; by default any free port. @throws if it is taken */
+  readonly port?: number;
   /** One way, milliseconds. */
   readonly delayMs?: number;
   /** Part of the packets that are lost, each way. */
@@ -103,13 +105,18 @@ function mulberry32(seed: number): () => number {
   };
 }
 
-async function bound(address = "127.0.0.1"): Promise<Socket> {
-  const literal = (host: string, _options: unknown, done: (error: null, ip: string, family: number) => void) =>
-    done(null, host, 4);
+async function bound(port = 0): Promise<Socket> {
+  const literal = (
+    host: string,
+    _options: unknown,
+    done: (error: null, ip: string, family: number) => void,
+  ) => done(null, host, 4);
   const socket = createSocket({ type: "udp4", lookup: literal });
+  // Listened for before: without a name to look up, binding is done at once.
+  const listening = once(socket, "listening");
+  socket.bind(port, "127.0.0.1");
+  await listening;
   socket.on("error", () => {});
-  socket.bind(0, address);
-  await once(socket, "listening");
   socket.setRecvBufferSize(4 * 1024 * 1024);
   socket.setSendBufferSize(4 * 1024 * 1024);
   return socket;
@@ -126,6 +133,7 @@ export class LossyLink {
   #backs = new Map<number, Promise<Socket>>();
   readonly #opened: Socket[] = [];
   readonly #forgotten = new Set<Socket>();
+  readonly #blockedPorts = new Set<number>();
   #blocked = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -142,7 +150,7 @@ export class LossyLink {
   }
 
   static async open(options: LinkOptions): Promise<LossyLink> {
-    return new LossyLink(await bound(), options);
+    return new LossyLink(await bound(options.port), options);
   }
 
   /** Packets lost and carried, both ways together. */
@@ -158,6 +166,12 @@ export class LossyLink {
     this.#blocked = blocked;
   }
 
+  /** Nothing passes for the clients of now; who comes from another socket gets through. */
+  blockPresentClients(): void {
+    for (const port of this.#backs.keys()) this.#blockedPorts.add(port);
+    for (const socket of this.#opened) this.#forgotten.add(socket);
+  }
+
   /** The server moved to another port. */
   retarget(port: number): void {
     this.#targetPort = port;
@@ -169,7 +183,7 @@ export class LossyLink {
     this.#backs = new Map();
   }
 
-  /** Shows every datagram that enters. */
+  /** Shows every datagram that enters, also those that do not get through. */
   watch(tap: (data: Buffer, up: boolean) => void): void {
     this.#tap = tap;
   }
@@ -182,8 +196,8 @@ export class LossyLink {
   }
 
   async #fromClient(data: Buffer, clientPort: number): Promise<void> {
-    if (this.#blocked || this.#closed) return;
     this.#tap?.(data, true);
+    if (this.#blocked || this.#closed || this.#blockedPorts.has(clientPort)) return;
     let back = this.#backs.get(clientPort);
     if (back === undefined) {
       back = this.#openBack(clientPort);
