@@ -19,6 +19,8 @@ export interface BulkSource {
   readonly early: Buffer | undefined;
   /** Begins or goes on reading. */
   resume(): void;
+  /** Gives its memory back. Only once nothing of it is being written any more: its stream and the sink's are closed. */
+  release(): void;
 }
 
 /** The part of a net.Socket that Node does not document: its handle. */
@@ -29,9 +31,14 @@ interface HandleOwner {
 /** Bytes held by buffers above the middle size, process-wide: 256 KB for each of 10,000 connections would be 5 GB. */
 let largeBytesHeld = 0;
 
+const NO_BYTES = Buffer.alloc(0);
+
+/** Small buffers that nobody uses: one costs more to make than to fill, and most connections need no larger one. */
+const spareBuffers: Buffer[] = [];
+
 /** One socket's reused buffer. It grows when reads fill it and is given back at the end. */
 class ReusedBuffer {
-  #buffer = Buffer.allocUnsafeSlow(SMALL_BYTES);
+  #buffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
   #full = false;
   readonly #bytesMax: number;
 
@@ -45,6 +52,7 @@ class ReusedBuffer {
     this.#full = false;
     const size = this.#buffer.length;
     if (size === SMALL_BYTES) {
+      // The small one may still be on its way into the sink: it is left to the garbage collector.
       if (MIDDLE_BYTES <= this.#bytesMax) this.#buffer = Buffer.allocUnsafeSlow(MIDDLE_BYTES);
     } else if (
       size === MIDDLE_BYTES &&
@@ -61,9 +69,17 @@ class ReusedBuffer {
     this.#full = bytes === this.#buffer.length;
   }
 
+  /** The stream is closed: nothing is read any more, though what was read last may still be on its way. */
   free(): void {
     if (this.#buffer.length === LARGE_BYTES) largeBytesHeld -= LARGE_BYTES;
-    this.#buffer = Buffer.alloc(0);
+    if (this.#buffer.length !== SMALL_BYTES) this.#buffer = NO_BYTES;
+  }
+
+  /** Nothing is on its way any more. */
+  release(): void {
+    if (this.#buffer.length === SMALL_BYTES && spareBuffers.length < RELAY_LIMITS.SPARE_BUFFERS_MAX)
+      spareBuffers.push(this.#buffer);
+    this.#buffer = NO_BYTES;
   }
 }
 
@@ -101,6 +117,7 @@ function moveHandle(
 ): BulkSource {
   const handle = owner._handle;
   const reused = new ReusedBuffer(bytesMax);
+  let sinceYield = 0;
   handle?.readStop?.();
   owner._handle = null;
   const options = {
@@ -111,7 +128,13 @@ function moveHandle(
       buffer: () => reused.next(),
       callback(bytes: number, buffer: Buffer) {
         reused.took(bytes);
-        return sink(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
+        if (!sink(bytes === buffer.length ? buffer : buffer.subarray(0, bytes))) return false;
+        sinceYield += bytes;
+        if (sinceYield < RELAY_LIMITS.YIELD_BYTES) return true;
+        // The event loop reads one socket up to 32 times before it looks at another: everybody else would wait for 8 MB.
+        sinceYield = 0;
+        setImmediate(() => stream.resume());
+        return false;
       },
     },
   };
@@ -119,7 +142,7 @@ function moveHandle(
   stream.once("close", () => reused.free());
   // Without its handle the old socket is an empty shell; destroying it settles the server's count of connections.
   from.destroy();
-  return { stream, early, resume: () => stream.resume() };
+  return { stream, early, resume: () => stream.resume(), release: () => reused.release() };
 }
 
 function readByEvents(stream: Duplex, sink: ChunkSink, early: Buffer | undefined): BulkSource {
@@ -127,5 +150,5 @@ function readByEvents(stream: Duplex, sink: ChunkSink, early: Buffer | undefined
     if (!sink(chunk)) stream.pause();
   });
   stream.pause();
-  return { stream, early, resume: () => stream.resume() };
+  return { stream, early, resume: () => stream.resume(), release: () => undefined };
 }

@@ -62,6 +62,23 @@ export type RelayEvent =
   | (Peer & { readonly type: "connections_full" })
   | (Peer & { readonly type: "source_refused"; readonly why: string })
   | (Peer & { readonly type: "signature_refused"; readonly why: SignatureFault | "replayed" })
+  | (Peer & {
+      readonly type: "session_opened";
+      /** The client's name in the configuration. */
+      readonly name: string;
+    })
+  | (Peer & { readonly type: "session_closed"; readonly name: string; readonly durationMs: number })
+  | {
+      readonly type: "tunnel_up";
+      /** The outbound's name. */
+      readonly outbound: string;
+      /** `host:port` of the server, as it was reached. */
+      readonly server: string;
+      /** What carries it. */
+      readonly engine: string;
+    }
+  | { readonly type: "tunnel_down"; readonly outbound: string; readonly code: string }
+  | { readonly type: "spool_failed"; readonly why: string }
   | { readonly type: "drain_expired"; readonly connections: number }
   | {
       readonly type: "thread_ended";
@@ -95,6 +112,11 @@ const LEVELS: Readonly<Record<RelayEvent["type"], Level>> = {
   connections_full: "warn",
   source_refused: "info",
   signature_refused: "warn",
+  session_opened: "info",
+  session_closed: "info",
+  tunnel_up: "info",
+  tunnel_down: "warn",
+  spool_failed: "warn",
   drain_expired: "warn",
   thread_ended: "warn",
   thread_restarted: "info",
@@ -107,8 +129,11 @@ export function unloggedEvents(log: Pick<Logger, "isLevelEnabled">): RelayEvent[
 }
 
 /** The sink that logs events as JSON: `event` names the type, keys are in snake_case. */
-export function logEvents(log: Pick<Logger, Level>): EmitEvent {
+export function logEvents(log: Pick<Logger, Level | "isLevelEnabled">): EmitEvent {
+  const unlogged = new Set(unloggedEvents(log));
   return (event) => {
+    // Two events come with every connection: what nobody reads must not be made.
+    if (unlogged.has(event.type)) return;
     const { type, ...facts } = event;
     log[LEVELS[type]]({ event: type, ...snakeKeys(facts) });
   };

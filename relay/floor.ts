@@ -2,15 +2,17 @@
 // (threads/crew.ts).
 
 import type { RelayConfig } from "../shared/config/schema.ts";
-import { Ledger, type LedgerOptions } from "../shared/flow/ledger.ts";
+import type { LedgerOptions } from "../shared/flow/ledger.ts";
 import { Connections, type Crowd } from "./inbound/connections.ts";
 import type { InboundDeps } from "./inbound/inbound.ts";
 import { createInbounds } from "./inbound/registry.ts";
-import type { BuiltInbound, InboundWish } from "./inbound-set.ts";
+import type { BuiltInbound, InboundWish } from "./inbound-entry.ts";
+import type { TunnelStats } from "./metrics/stats.ts";
+import { SummingLedger } from "./metrics/summing-ledger.ts";
 
 export interface Floor {
   /** What all its connections move. */
-  readonly ledger: Ledger;
+  readonly ledger: SummingLedger;
   readonly connections: Crowd;
   /** @throws Error when it cannot serve here */
   start(): Promise<void>;
@@ -18,13 +20,15 @@ export interface Floor {
   reload(config: RelayConfig): Promise<void>;
   /** What no client may reach has changed. */
   tellOwn(): void;
+  /** Tunnels whose sessions are in other threads. */
+  tunnels(): readonly TunnelStats[];
   /** Its connections have ended. */
   stop(): Promise<void>;
 }
 
 /** The main thread by itself. */
 export class MainThread implements Floor {
-  readonly ledger: Ledger;
+  readonly ledger: SummingLedger;
   readonly connections: Connections;
   readonly #connectionsMax: number | undefined;
 
@@ -35,7 +39,7 @@ export class MainThread implements Floor {
     connectionsMax?: number | undefined,
   ) {
     this.#connectionsMax = connectionsMax;
-    this.ledger = new Ledger(options);
+    this.ledger = new SummingLedger(options);
     this.connections = new Connections(connectionsMax ?? config.max_connections);
   }
 
@@ -51,6 +55,10 @@ export class MainThread implements Floor {
   }
 
   tellOwn(): void {}
+
+  tunnels(): readonly TunnelStats[] {
+    return [];
+  }
 
   async stop(): Promise<void> {}
 }

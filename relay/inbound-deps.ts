@@ -4,10 +4,12 @@
 import type { InboundConfig, RelayConfig } from "../shared/config/schema.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
 import { isLoopbackAuthority } from "../shared/net/loopback.ts";
+import type { EmitEvent } from "./events.ts";
 import type { InboundDeps } from "./inbound/inbound.ts";
 import type { LiveRoutes } from "./outbound/live-routes.ts";
 import type { Outbound, Refusal } from "./outbound/outbound.ts";
 import { type ListenerAddress, ownListenerRefusal, refusalFor } from "./outbound/policy.ts";
+import { Spool } from "./spool/spool.ts";
 
 /** A listener of this process. */
 export interface OwnListener extends ListenerAddress {
@@ -17,10 +19,12 @@ export interface OwnListener extends ListenerAddress {
 
 /** What all inbounds of a relay share. */
 export interface InboundWorld
-  extends Pick<InboundDeps, "users" | "limits" | "ledger" | "emit" | "takeSignature"> {
+  extends Pick<InboundDeps, "users" | "limits" | "ledger" | "emit" | "takeSignature" | "tunnels"> {
   /** As it is now. */
   config(): Pick<RelayConfig, "name" | "idle_timeout" | "handshake_timeout">;
   readonly routes: Pick<LiveRoutes, "forInbound">;
+  /** As it is configured now. */
+  spool(): Spool;
   /** What listens now. */
   own(): readonly OwnListener[];
   /** Parts that tests replace. */
@@ -32,7 +36,7 @@ export interface InboundWorld
 }
 
 export function depsFor(inbound: InboundConfig, world: InboundWorld): InboundDeps {
-  const { users, limits, ledger, emit, takeSignature, routes, parts } = world;
+  const { users, limits, ledger, emit, takeSignature, tunnels, routes, parts } = world;
   const { name, idle_timeout: idleTimeoutMs, handshake_timeout } = world.config();
   return {
     users,
@@ -40,6 +44,8 @@ export function depsFor(inbound: InboundConfig, world: InboundWorld): InboundDep
     ledger,
     emit,
     takeSignature,
+    tunnels,
+    spool: world.spool(),
     idleTimeoutMs,
     handshakeTimeoutMs: parts.handshakeTimeoutMs ?? handshake_timeout,
     bindTimeoutMs: parts.bindTimeoutMs ?? RELAY_LIMITS.BIND_TIMEOUT_MS,
@@ -48,6 +54,11 @@ export function depsFor(inbound: InboundConfig, world: InboundWorld): InboundDep
     outbound: parts.outbound ?? routes.forInbound([inbound.name ?? inbound.kind, inbound.kind]),
     refusal: refusalOf(inbound, () => world.own()),
   };
+}
+
+/** The spool that a configuration asks for. */
+export function spoolOf({ spool, state }: Pick<RelayConfig, "spool" | "state">, emit: EmitEvent): Spool {
+  return new Spool({ sizes: spool, state, onFailed: (why) => emit({ type: "spool_failed", why }) });
 }
 
 /**

@@ -2,32 +2,13 @@
 // that one can be started, drained, stopped or replaced while the others go on. It knows no protocol.
 
 import { setTimeout as delay } from "node:timers/promises";
-import type { InboundConfig } from "../shared/config/schema.ts";
 import type { InboundReport } from "../shared/control/orders.ts";
 import { CausewayError } from "../shared/errors.ts";
 import { ORDER_LIMITS } from "../shared/limits.ts";
-import { formatAuthority } from "../shared/net/address.ts";
-import type { Crowd } from "./inbound/connections.ts";
-import type { Inbound, InboundDeps } from "./inbound/inbound.ts";
+import type { Inbound } from "./inbound/inbound.ts";
+import { isOnOneThread } from "./inbound/registry.ts";
+import { type BuiltInbound, type Entry, type InboundWish, isOff, isSame, reportOf } from "./inbound-entry.ts";
 import { PortTakenError } from "./serve/listen.ts";
-
-/** An inbound as it was asked for. */
-export interface InboundWish {
-  readonly config: InboundConfig;
-  readonly origin: InboundReport["origin"];
-  /** Equal for two that need not be told apart: then the one that runs goes on. */
-  readonly key: string;
-  /** What moves it, for people: `relay.inbounds[0].listen`. */
-  readonly setting: string;
-}
-
-/** What one entry is made of. */
-export interface BuiltInbound {
-  readonly listeners: readonly Inbound[];
-  readonly deps: InboundDeps;
-  /** Those of its listeners. */
-  readonly connections: Crowd;
-}
 
 export interface InboundSetOptions {
   build(wish: InboundWish): BuiltInbound;
@@ -35,19 +16,12 @@ export interface InboundSetOptions {
   onChange(): void;
 }
 
-/** An inbound with its connections. */
-export interface Entry {
-  readonly wish: InboundWish;
-  readonly built: BuiltInbound;
-  readonly connections: Crowd;
-  state: InboundReport["state"];
-  problem: string | undefined;
-}
-
 export class InboundSet {
   readonly #options: InboundSetOptions;
   #entries: Entry[] = [];
   #isStopping = false;
+  /** It ends by itself when the relay stops meanwhile. */
+  #starting: Entry | undefined;
   /** Changes come one after the other: two must not want the same port. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -69,7 +43,10 @@ export class InboundSet {
     return this.#entries.map(reportOf);
   }
 
-  /** Starts what the configuration has. @throws PortTakenError; what has started is left to `close` */
+  /**
+   * Starts what the configuration has.
+   * @throws PortTakenError; CausewayError `relay_stopping`; what has started is left to `close`
+   */
   async startAll(): Promise<void> {
     for (const entry of this.#entries) await this.#start(entry);
     this.#options.onChange();
@@ -93,6 +70,7 @@ export class InboundSet {
       } catch (error) {
         if (error instanceof PortTakenError)
           throw new CausewayError("port_taken", error.message, { cause: error });
+        if (error instanceof CausewayError) throw error;
         throw new CausewayError("bad_request", messageOf(error), { cause: error });
       }
       if (stopped === undefined) this.#entries.push(entry);
@@ -151,8 +129,9 @@ export class InboundSet {
   /** The relay stops: nothing is accepted or started any more. */
   stopAccepting(): void {
     this.#isStopping = true;
-    for (const { state, built } of this.#entries.toReversed()) {
-      if (state !== "running") continue;
+    for (const entry of this.#entries.toReversed()) {
+      const { state, built } = entry;
+      if (state !== "running" || entry === this.#starting) continue;
       for (const listener of built.listeners.toReversed()) listener.stopAccepting();
     }
   }
@@ -169,8 +148,12 @@ export class InboundSet {
     return { wish, built, connections: built.connections, state: "stopped", problem: undefined };
   }
 
-  /** @throws PortTakenError and what else keeps a listener from starting; none of the entry's listens then */
+  /**
+   * @throws PortTakenError, `relay_stopping` and what else keeps a listener from starting; none of the entry's listens then
+   */
   async #start(entry: Entry): Promise<void> {
+    this.#refuseWhenStopping();
+    this.#starting = entry;
     const started: Inbound[] = [];
     // Counts as listening from its first listener on: it must not be dialled while others start.
     entry.state = "running";
@@ -178,6 +161,8 @@ export class InboundSet {
       for (const listener of entry.built.listeners) {
         await listener.start();
         started.push(listener);
+        // It has begun to listen after all others had been told to stop.
+        this.#refuseWhenStopping();
       }
     } catch (error) {
       entry.state = "stopped";
@@ -186,7 +171,13 @@ export class InboundSet {
         await listener.close();
       }
       throw error;
+    } finally {
+      this.#starting = undefined;
     }
+  }
+
+  #refuseWhenStopping(): void {
+    if (this.#isStopping) throw new CausewayError("relay_stopping");
   }
 
   /** Stops accepting; resolves once the entry's connections have ended and everything of it is closed. */
@@ -207,7 +198,7 @@ export class InboundSet {
     const emptied = this.#retire(entry).then(() => {
       this.#entries = this.#entries.filter((other) => other !== entry);
     });
-    if (entry.wish.config.kind !== "udp") return;
+    if (!isOnOneThread(entry.wish.config)) return;
     // Its sessions go on through the very socket that holds the port.
     await Promise.race([emptied, delay(ORDER_LIMITS.VACATE_TIMEOUT_MS)]);
     entry.connections.abort();
@@ -216,7 +207,7 @@ export class InboundSet {
 
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const next = this.#turn.then(() => {
-      if (this.#isStopping) throw new CausewayError("relay_stopping");
+      this.#refuseWhenStopping();
       return action();
     });
     this.#turn = next.catch(() => undefined);
@@ -236,46 +227,6 @@ export interface ReloadReport {
 function fail(entry: Entry, error: unknown): void {
   entry.state = "failed";
   entry.problem = messageOf(error);
-}
-
-function isOff({ state }: Entry): boolean {
-  return state === "stopped" || state === "failed";
-}
-
-/** Whether an entry of the configuration is what an order asks to start: by the port it had, or has in the file. */
-function isSame({ wish: { config }, built }: Entry, { config: wanted }: InboundWish): boolean {
-  const port = portOf(wanted.listen);
-  return (
-    config.kind === wanted.kind &&
-    (portOf(config.listen) === port || built.listeners.some((listener) => listener.port === Number(port)))
-  );
-}
-
-function portOf(listen: string): string {
-  return listen.slice(listen.lastIndexOf(":") + 1);
-}
-
-export function idOf({ built: { listeners } }: Entry): string {
-  const [first] = listeners;
-  return first === undefined ? "" : `${first.kind} ${formatAuthority(first.address, first.port)}`;
-}
-
-function reportOf(entry: Entry): InboundReport {
-  const { wish, built, connections, state, problem } = entry;
-  const [first] = built.listeners;
-  return {
-    id: idOf(entry),
-    kind: wish.config.kind,
-    service: built.deps.service,
-    address: first?.address ?? "",
-    port: first?.port ?? 0,
-    listeners: built.listeners.length,
-    state,
-    origin: wish.origin,
-    auth: built.deps.auth,
-    connections: connections.size,
-    ...(problem !== undefined && { problem }),
-  };
 }
 
 async function closeListeners({ built }: Entry): Promise<void> {

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // The CLI: streams, signals and the exit code around one command. The only process.exit of the relay.
 
+import type { WriteStream } from "node:tty";
 import type { CommandIo } from "./cli/command.ts";
 import { EXIT_INTERRUPTED, runCommandLine } from "./cli/run.ts";
 import { readSecret } from "./cli/secret-input.ts";
 import { readVersion } from "./version.ts";
+import type { Terminal } from "./watch/screen.ts";
 
 /** What miniflare and the language features used here need; npm's scripts bring a newer one. */
 const NODE_MAJOR_MIN = 22;
@@ -42,6 +44,22 @@ function refuseOldNode(): void {
   process.exit(1);
 }
 
+function terminalOf(stdout: WriteStream): Terminal {
+  return {
+    get columns() {
+      return stdout.columns;
+    },
+    get rows() {
+      return stdout.rows;
+    },
+    write: (text) => void stdout.write(text),
+    onResize(listener) {
+      stdout.on("resize", listener);
+      return () => stdout.off("resize", listener);
+    },
+  };
+}
+
 refuseOldNode();
 const signal = abortOnSignals();
 const io: CommandIo = {
@@ -49,6 +67,7 @@ const io: CommandIo = {
   err: (line) => void process.stderr.write(`${line}\n`),
   env: process.env,
   signal,
+  terminal: process.stdout.isTTY ? terminalOf(process.stdout) : undefined,
   onHangup: (listener) => void process.on("SIGHUP", listener),
   readSecret: (prompt) =>
     readSecret(prompt, {

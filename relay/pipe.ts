@@ -118,6 +118,9 @@ class Pipe {
     this.#up?.leave();
     this.#down?.leave();
     this.#signal?.removeEventListener("abort", this.#onAbort);
+    // Both are closed, and with them every write.
+    this.#client.release();
+    this.#target.release();
     this.#settle(this.#reason);
   }
 }

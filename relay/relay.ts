@@ -6,18 +6,28 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { RelayConfig } from "../shared/config/schema.ts";
 import type { Answer, Order } from "../shared/control/orders.ts";
-import type { Ledger } from "../shared/flow/ledger.ts";
+import { CausewayError } from "../shared/errors.ts";
 import { RelayControl } from "./control/control.ts";
 import { type EmitEvent, logEvents, unloggedEvents } from "./events.ts";
 import { type Floor, MainThread } from "./floor.ts";
-import { depsFor, type InboundWorld, type OwnListener } from "./inbound-deps.ts";
-import { InboundSet, type InboundWish, type ReloadReport } from "./inbound-set.ts";
+import { depsFor, type InboundWorld, type OwnListener, spoolOf } from "./inbound-deps.ts";
+import type { InboundWish } from "./inbound-entry.ts";
+import { InboundSet, type ReloadReport } from "./inbound-set.ts";
 import { Limits } from "./limits/limits.ts";
+import { EventCounts, isCounted } from "./metrics/event-counts.ts";
+import type { RelayStats, TunnelStats } from "./metrics/stats.ts";
+import type { SummingLedger } from "./metrics/summing-ledger.ts";
+import { ThreadTimes } from "./metrics/thread-times.ts";
+import { dnsCounts } from "./outbound/dns-counts.ts";
 import { LiveRoutes } from "./outbound/live-routes.ts";
 import type { Outbound } from "./outbound/outbound.ts";
 import { type ListenerAddress, ownListenerRefusal } from "./outbound/policy.ts";
 import { Router } from "./outbound/router.ts";
+import type { Spool } from "./spool/spool.ts";
 import { Crew, type CrewOptions, crewMemory } from "./threads/crew.ts";
+import { TunnelBook } from "./tunnel/book.ts";
+import { Tunnels } from "./tunnel/tunnels.ts";
+import { connectUdpack } from "./tunnel/udpack-transport.ts";
 import { Users } from "./users.ts";
 
 export interface RelayDeps {
@@ -57,7 +67,11 @@ export interface Relay {
   readonly inbounds: readonly InboundAddress[];
   /** What accepts connections now. */
   readonly listening: readonly InboundAddress[];
-  readonly ledger: Ledger;
+  readonly ledger: SummingLedger;
+  /** UDP tunnels that have had a session, as of now. */
+  readonly tunnels: readonly TunnelStats[];
+  /** What it tells of itself, as of now. */
+  stats(): RelayStats;
   /** Carries an order out. Never rejects. */
   obey(order: Order): Promise<Answer>;
   /**
@@ -76,7 +90,11 @@ export function createRelay(config: RelayConfig, deps: RelayDeps, parts: RelayPa
 }
 
 class RelayProcess implements Relay {
-  readonly ledger: Ledger;
+  readonly ledger: SummingLedger;
+  readonly #version: string;
+  readonly #startedAt = Date.now();
+  readonly #events = new EventCounts();
+  readonly #threads = new ThreadTimes();
   readonly #emit: EmitEvent;
   readonly #floor: Floor;
   readonly #world: InboundWorld;
@@ -87,30 +105,43 @@ class RelayProcess implements Relay {
   readonly #control: RelayControl;
   readonly #reserved: ListenerAddress[] = [];
   readonly #listeners: (() => void)[] = [];
+  readonly #book = new TunnelBook();
+  readonly #tunnels: Tunnels;
+  #spool: Spool;
   #config: RelayConfig;
   #stopping: Promise<void> | undefined;
 
   constructor(config: RelayConfig, { log, version = "" }: RelayDeps, parts: RelayParts) {
     this.#config = config;
-    this.#emit = parts.emit ?? logEvents(log);
+    this.#version = version;
+    this.#emit = this.#events.before(parts.emit ?? logEvents(log));
     const source = randomUUID();
     const shared = config.workers > 1 ? crewMemory(config.workers) : undefined;
     this.#users = new Users(config.users);
     this.#limits = new Limits(config, { emit: this.#emit, purse: shared?.rows.purse });
+    this.#tunnels = new Tunnels(connectUdpack, { emit: this.#emit, book: this.#book });
     this.#routes = new LiveRoutes(this.#routerOf(config));
+    this.#spool = spoolOf(config, this.#emit);
     const own = () => this.#own();
-    const unwanted = parts.emit === undefined ? unloggedEvents(log) : [];
+    const unlogged = parts.emit === undefined ? unloggedEvents(log) : [];
+    const unwanted = unlogged.filter((type) => !isCounted(type));
     const common = { limits: this.#limits, users: this.#users, emit: this.#emit, parts, own };
+    const onThread: typeof parts.onThread = (worker) => {
+      this.#threads.watch(worker);
+      parts.onThread?.(worker);
+    };
     const identity = { source, origin: "relay", name: config.name } as const;
     this.#floor = shared
-      ? new Crew({ config, source, unwanted, ...common }, shared)
+      ? new Crew({ config, source, unwanted, ...common, parts: { ...parts, onThread } }, shared)
       : new MainThread(config, identity, parts.connectionsMax);
     this.ledger = this.#floor.ledger;
     this.#world = {
       ...common,
       ledger: this.ledger,
+      tunnels: this.#book,
       routes: this.#routes,
       config: () => this.#config,
+      spool: () => this.#spool,
     };
     this.#inbounds = new InboundSet(wishesOf(config), {
       build: (wish) => this.#floor.build(wish, depsFor(wish.config, this.#world)),
@@ -132,7 +163,10 @@ class RelayProcess implements Relay {
   }
 
   #routerOf(config: RelayConfig): Router {
-    return new Router(config, { serverRefusal: ownListenerRefusal(() => this.#own()) });
+    return new Router(config, {
+      serverRefusal: ownListenerRefusal(() => this.#own()),
+      tunnels: this.#tunnels,
+    });
   }
 
   #own(): readonly OwnListener[] {
@@ -154,16 +188,43 @@ class RelayProcess implements Relay {
     );
   }
 
+  get tunnels(): readonly TunnelStats[] {
+    return [...this.#book.list(), ...this.#floor.tunnels()];
+  }
+
+  stats(): RelayStats {
+    const { name, max_connections: max } = this.#config;
+    return {
+      name,
+      version: this.#version,
+      at: Date.now(),
+      started_at: this.#startedAt,
+      places: { taken: this.#floor.connections.size, max },
+      ...this.ledger.sums(),
+      terms: this.#limits.userTerms(),
+      inbounds: this.#inbounds.reports(),
+      dns: dnsCounts(),
+      tunnels: this.tunnels,
+      events: this.#events.toRecord(),
+      threads: this.#threads.list(),
+    };
+  }
+
   obey(order: Order): Promise<Answer> {
     return this.#control.obey(order);
   }
 
   async reload(config: RelayConfig): Promise<ReloadReport> {
+    // Quotas that are closed must not be opened again, nor users sent away who are being waited for.
+    if (this.#stopping !== undefined) throw new CausewayError("relay_stopping");
+    // First, as it alone can fail: of a configuration that cannot be kept to, nothing must hold.
+    await this.#limits.reload(config);
     // The name stands in stats, in the link and in the ledger: it is the same for the life of the process.
     this.#config = { ...config, name: this.#config.name };
-    await this.#limits.reload(config);
     this.#users.replace(config.users);
     this.#routes.replace(this.#routerOf(config));
+    this.#tunnels.keep(config.outbounds);
+    this.#spool = spoolOf(config, this.#emit);
     await this.#floor.reload(this.#config);
     return this.#inbounds.reload(wishesOf(this.#config));
   }
@@ -182,6 +243,7 @@ class RelayProcess implements Relay {
       await this.#limits.open();
       await this.#floor.start();
       await this.#inbounds.startAll();
+      if (this.#config.workers === 1) this.#tunnels.begin(this.#config.outbounds);
     } catch (error) {
       await this.stop();
       throw error;
@@ -208,17 +270,23 @@ class RelayProcess implements Relay {
       await connections.empty();
     }
     await this.#inbounds.close();
+    await this.#tunnels.close();
     await this.#floor.stop();
     this.#limits.close();
   }
 }
 
 /** The configuration's inbounds; two with one key behave the same. */
-function wishesOf({ inbounds, idle_timeout, handshake_timeout }: RelayConfig): InboundWish[] {
+function wishesOf({ inbounds, idle_timeout, handshake_timeout, spool, state }: RelayConfig): InboundWish[] {
   return inbounds.map((config, index) => ({
     config,
     origin: "config",
-    key: JSON.stringify([config, idle_timeout, handshake_timeout]),
+    key: JSON.stringify([
+      config,
+      idle_timeout,
+      handshake_timeout,
+      config.kind === "udpack" && [spool, state],
+    ]),
     setting: `relay.inbounds[${index}].listen`,
   }));
 }

@@ -99,6 +99,10 @@ export const ERRORS = {
     status: 502,
     text: "The upstream proxy on the way to the target failed or refused the sign-in",
   },
+  tunnel_failed: {
+    status: 502,
+    text: "The tunnel on the way to the target failed: its server does not answer, or refused the key",
+  },
   not_carried: { status: 502, text: "The way to the target leads through a proxy that does not carry this" },
   signature_refused: {
     status: 403,

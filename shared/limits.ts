@@ -288,6 +288,8 @@ export const THREAD_LIMITS = {
   CALL_TIMEOUT_MS: 2_000,
   /** Arrivals that meet at the last free place try again so often: of two, one gets it. */
   PLACE_TRIES: 8,
+  /** Free ports that are looked for when an inbound may have any: the one found is open to all until the threads have it. */
+  PORT_TRIES: 5,
   /** What a thread tells waits this long for more of it: a message each would cost a quarter of a short connection. */
   PARCEL_DELAY_MS: 10,
   /** What is told at once at most. */
@@ -1040,6 +1042,8 @@ export const HLS_LIMITS = {
   READ_BYTES: 128 * 1024,
   /** Buffers of fetches under way in one isolate; beyond it bodies stream unshared (an isolate has 128 MB). */
   FLIGHT_BYTES_MAX: 24 * 1024 * 1024,
+  /** What a body of unknown length takes of that at first, and each time that it grows: most segments are one or two. */
+  FLIGHT_STEP_BYTES: 1024 * 1024,
   /** A buffer's place is free again after this even if nobody gave it back. */
   FLIGHT_LAPSE_MS: 60_000,
   /** Segments kept in the isolate's memory, least recently used first out. */
@@ -1062,6 +1066,8 @@ export const HLS_LIMITS = {
   SEALED_CHARS_MAX: 8_192,
   /** A list of interstitials or a steering manifest: a few kilobytes; it is rewritten whole for every request. */
   DOCUMENT_BYTES_MAX: 1024 * 1024,
+  /** Sealed address parts that an isolate has opened, with their texts: opening costs more than the rest of a hit. */
+  OPENED_BYTES: 2 * 1024 * 1024,
   /** Pathway clones that one address may carry: a clone of a clone of a clone is unheard of. */
   PATHWAYS_MAX: 8,
   /** Playlists whose redirects are remembered; the oldest are forgotten first. */
@@ -1112,6 +1118,11 @@ export const HLS_LIMITS = {
   BLOCKING_CHANNELS_MAX: 1_000,
   /** Those who wait for another's fetch wait this much longer than it may take until its headers. */
   FOLLOW_SLACK_MS: 5_000,
+  /** Segments that a live playlist gains while a blocking reload's origin and this edge differ; what is beyond is invented. */
+  BLOCKING_AHEAD_MAX: 8,
+  /** What may not be kept is not fetched ahead again for so long, and the directories that this is known of. */
+  FUTILE_MS: 60_000,
+  FUTILE_BYTES: 128 * 1024,
   /** Segments fetched ahead for one playlist, and how many of them at a time: six connections are all a request has. */
   PREFETCH_MAX: 10,
   PREFETCHES_AT_ONCE: 2,

@@ -1,4 +1,4 @@
-// The admin API's routes: the paths of the edge's control plane, for this relay alone and without any edge. It knows no
+// The admin API's routes: the paths of the edge's control plane and metrics, for this relay alone and without any edge. It knows no
 // socket: requests and answers are the web's.
 
 import { Hono } from "hono";
@@ -14,6 +14,8 @@ import {
 import { CausewayError, ERRORS } from "../../shared/errors.ts";
 import type { FlowRecord } from "../../shared/flow/flow.ts";
 import { CONTROL_LIMITS, FLOW_LIMITS, STATS_LIMITS } from "../../shared/limits.ts";
+import { METRICS_CONTENT_TYPE, type MetricFamily, metricsText } from "../../shared/metrics/prometheus.ts";
+import type { RelayStats } from "../metrics/stats.ts";
 import { admit } from "./guard.ts";
 
 /** What the API needs of its relay. */
@@ -24,6 +26,8 @@ export interface AdminDeps {
   obey(order: Order): Promise<Answer>;
   /** Open connections, the longest open first. */
   connections(): Iterable<FlowRecord>;
+  stats(): RelayStats;
+  metrics(): readonly MetricFamily[];
   /** Reads the configuration again; resolves to what has changed. */
   reload?: (() => Promise<object>) | undefined;
 }
@@ -67,6 +71,8 @@ export function adminApp(deps: AdminDeps): AdminApp {
     await order(close.output);
     return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
   });
+  app.get("/api/stats", () => json(deps.stats(), 200));
+  app.get("/metrics", () => answerOf(metricsText(deps.metrics()), METRICS_CONTENT_TYPE, 200));
   app.post("/api/config/reload", async () => {
     if (deps.reload === undefined) throw new CausewayError("not_found");
     return json(await deps.reload(), 200);
@@ -119,10 +125,14 @@ async function read<T extends v.GenericSchema>(request: Request, schema: T): Pro
 }
 
 function json(body: unknown, status: number): Response {
-  return new Response(JSON.stringify(body), {
+  return answerOf(JSON.stringify(body), "application/json", status);
+}
+
+function answerOf(body: string, type: string, status: number): Response {
+  return new Response(body, {
     status,
     headers: {
-      "Content-Type": "application/json",
+      "Content-Type": type,
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
     },

@@ -2,6 +2,7 @@
 
 import { EXIT_CONFIG, readConfigFile } from "../config-file.ts";
 import { defineCommand } from "./command.ts";
+import { counted } from "./counted.ts";
 import { configOption } from "./options.ts";
 
 export const command = defineCommand({
@@ -27,7 +28,3 @@ export const command = defineCommand({
     return 0;
   },
 });
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}

@@ -2,6 +2,7 @@
 // Knows no command and never ends the process.
 
 import { parseArgs } from "node:util";
+import type { Terminal } from "../watch/screen.ts";
 
 /** One `--name` of a command. */
 interface OptionSpec {
@@ -43,6 +44,8 @@ export interface CommandIo {
   readonly signal: AbortSignal;
   /** Has `listener` called at each SIGHUP, which ends the program otherwise. Absent: there are no signals. */
   onHangup?(listener: () => void): void;
+  /** What standard output is, when it is a terminal. */
+  readonly terminal?: Terminal | undefined;
   /** A secret from standard input, which must not stand on the command line; `prompt` is shown to a person who types it. */
   readSecret(prompt: string): Promise<string>;
 }

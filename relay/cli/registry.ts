@@ -9,12 +9,15 @@ type LoadCommand = () => Promise<{ readonly command: AnyCommand }>;
 export const COMMANDS: Readonly<Record<string, LoadCommand>> = {
   start: () => import("./start.ts"),
   relay: () => import("./relay.ts"),
+  client: () => import("./client.ts"),
   demo: () => import("./demo.ts"),
   push: () => import("./push.ts"),
   check: () => import("./check.ts"),
   login: () => import("./login.ts"),
   sign: () => import("./sign.ts"),
+  stats: () => import("./stats.ts"),
   hash: () => import("./hash.ts"),
+  keygen: () => import("./keygen.ts"),
   "config-docs": () => import("./config-docs.ts"),
 };
 

@@ -2,12 +2,14 @@
 
 import { once } from "node:events";
 import type { Logger } from "pino";
+import type { RelayConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { formatAuthority } from "../../shared/net/address.ts";
 import { EXIT_CONFIG, loadConfigFile } from "../config-file.ts";
 import { type LinkedRelay, startLinkedRelay } from "../serve/linked-relay.ts";
 import { readVersion } from "../version.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
+import { counted } from "./counted.ts";
 import { createLog, logLevelOption, parseLogLevel } from "./log.ts";
 import { configOption } from "./options.ts";
 
@@ -19,10 +21,12 @@ export const command = defineCommand({
     "SIGTERM and SIGINT stop accepting and wait for open connections, at most relay.drain_timeout; a second signal",
     'ends at once. Secrets written as "env:NAME" are read from the environment. SIGHUP reads the configuration again and',
     "takes over inbounds, users, limits, outbounds, rules and DNS without dropping connections; a configuration with",
-    "problems is refused as a whole, and the former one stays.",
+    "problems is refused as a whole, and the former one stays. With --check nothing is started: the exit code says",
+    "whether this file, with this environment, would be taken, as before a restart or a SIGHUP.",
   ].join("\n"),
   options: {
     config: configOption("The configuration."),
+    check: { type: "boolean", doc: "Check the configuration and its secrets, and end." },
     "log-level": logLevelOption("info"),
   },
   async run({ options }, io) {
@@ -36,6 +40,7 @@ export const command = defineCommand({
       io.err(`${options.config}: 1 problem\n  relay: nothing: expected the table [relay]`);
       return EXIT_CONFIG;
     }
+    if (options.check) return report(options.config, file.config.relay, io);
     const log = createLog(level);
     const relay = await startLinkedRelay(file.config.relay, {
       log,
@@ -54,6 +59,19 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** Says what a valid configuration has; nothing is opened, because a running relay may hold it all. */
+function report(path: string, { inbounds, users, outbounds, rules }: RelayConfig, io: CommandIo): number {
+  const counts = [
+    counted(inbounds.length, "inbound"),
+    counted(users.length, "user"),
+    counted(outbounds.length, "outbound"),
+    counted(rules.length, "rule"),
+  ];
+  io.out(`${path} is valid: ${counts.join(", ")}`);
+  if (inbounds.length === 0) io.err(`${path}: relay.inbounds is empty: nobody can connect`);
+  return 0;
+}
 
 interface ReloadingOptions {
   readonly env: CommandIo["env"];

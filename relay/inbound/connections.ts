@@ -6,7 +6,7 @@ import { RELAY_LIMITS } from "../../shared/limits.ts";
 
 /** One connection's place among all. */
 export interface Place {
-  /** Aborts when the relay ends the connection, or when the place is left. */
+  /** Aborts when the relay ends the connection, or when the place is left before it has moved into a pipe. */
   readonly signal: AbortSignal;
   /** True once the connection has moved into a pipe, whose end then frees the place instead of the socket's. */
   carried: boolean;
@@ -14,7 +14,7 @@ export interface Place {
   end(): void;
   /** Frees the place; again changes nothing. */
   leave(): void;
-  /** Calls `after` once the place is left. */
+  /** Calls `after` once the place is left; at once when it has been. */
   onLeave(after: () => void): void;
 }
 
@@ -73,18 +73,23 @@ export class Connections implements Crowd {
     const controller = new AbortController();
     const followers: (() => void)[] = [];
     this.#add(controller);
-    return {
+    const place: Place = {
       signal: controller.signal,
       carried: false,
       end: () => controller.abort(OVER),
       leave: () => {
         if (!this.#open.has(controller)) return;
         this.#remove(controller);
-        controller.abort(OVER);
+        // A pipe is over by itself then, and telling nobody costs a tenth of a short connection.
+        if (!place.carried) controller.abort(OVER);
         for (const follow of followers) follow();
       },
-      onLeave: (after) => void followers.push(after),
+      onLeave: (after) => {
+        if (this.#open.has(controller)) followers.push(after);
+        else after();
+      },
     };
+    return place;
   }
 
   /** Takes the place where places are counted together. */

@@ -1,12 +1,20 @@
-// Where datagrams of one association or session leave the relay and answers come back: a socket per family, opened when
-// needed. Names are resolved and judged once per target; answers are taken only from addresses that were sent to (RFC 4787
-// section 5, address-dependent filtering). Knows neither SOCKS nor the client.
+// Where datagrams of one association or session leave the relay and answers come back: a socket per family and a passage per
+// outbound that carries them onward, opened when needed. Names are resolved and judged once per target; answers are taken only
+// from addresses that were sent to (RFC 4787 section 5, address-dependent filtering). Knows neither SOCKS nor the client.
 
 import type { Socket } from "node:dgram";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 import { canonicalIp, formatAuthority } from "../../shared/net/address.ts";
-import { type DialOptions, dialErrorCode, type Outbound, type Target } from "../outbound/outbound.ts";
+import {
+  type DatagramCarrier,
+  type DatagramPassage,
+  type DialOptions,
+  datagramWayOf,
+  dialErrorCode,
+  type Outbound,
+  type Target,
+} from "../outbound/outbound.ts";
 import type { Endpoint } from "./socks-machine.ts";
 import { openDatagramSocket, sendDatagram } from "./udp-socket.ts";
 
@@ -24,14 +32,21 @@ interface Route {
   /** Permitted addresses; the first one is in use. */
   addresses: readonly string[];
   readonly failure: CausewayError | undefined;
+  /** Who carries datagrams there instead, and what it is asked for. */
+  readonly onward?: { readonly carrier: DatagramCarrier; readonly target: Target } | undefined;
   readonly until: number;
 }
+
+/** Sends one datagram; it was opened for the route that is used. */
+type Sender = (data: Buffer, target: Target, route: Route) => void;
+
+type Ways = Pick<Outbound, "reach" | "datagramWay">;
 
 /** After these an other address of the same name may still be reached. */
 const NO_WAY: readonly ErrorCode[] = ["network_unreachable", "target_unreachable"];
 
 export class DatagramPort {
-  readonly #outbound: Pick<Outbound, "reach">;
+  readonly #outbound: Ways;
   readonly #options: DialOptions;
   readonly #events: DatagramEvents;
   readonly #routes = new Map<string, Route>();
@@ -39,11 +54,12 @@ export class DatagramPort {
   /** Addresses that answers may come from, the longest unused first. */
   readonly #peers = new Set<string>();
   readonly #sockets = new Map<4 | 6, Promise<Socket>>();
+  readonly #passages = new Map<DatagramCarrier, Promise<DatagramPassage>>();
   #waiting = 0;
   #waitingBytes = 0;
   #closed = false;
 
-  constructor(outbound: Pick<Outbound, "reach">, options: DialOptions, events: DatagramEvents) {
+  constructor(outbound: Ways, options: DialOptions, events: DatagramEvents) {
     this.#outbound = outbound;
     this.#options = options;
     this.#events = events;
@@ -55,10 +71,9 @@ export class DatagramPort {
     const key = formatAuthority(target.host, target.port);
     const route = this.#routes.get(key);
     if (route !== undefined && route.until > performance.now() && !this.#looking.has(key)) {
-      const [address = ""] = route.addresses;
-      const socket = this.#ready.get(address.includes(":") ? 6 : 4);
+      const send = this.#ready.get(keyOf(route));
       if (route.failure !== undefined) this.#events.onFailed(target, route.failure);
-      else if (socket !== undefined) this.#transmit(socket, data, target, route);
+      else if (send !== undefined) send(data, target, route);
       else void this.#later(data, target, Promise.resolve(route));
       return;
     }
@@ -73,10 +88,16 @@ export class DatagramPort {
         () => undefined,
       );
     }
+    for (const opening of this.#passages.values()) {
+      opening.then(
+        (passage) => passage.close(),
+        () => undefined,
+      );
+    }
   }
 
-  /** Sockets that are open by now. */
-  readonly #ready = new Map<4 | 6, Socket>();
+  /** How to send by what is open by now: by the family of a socket, or by the carrier of a passage. */
+  readonly #ready = new Map<4 | 6 | DatagramCarrier, Sender>();
 
   async #later(data: Buffer, target: Target, found: Promise<Route>): Promise<void> {
     if (this.#waiting >= RELAY_LIMITS.UDP_WAITING_MAX) return;
@@ -86,9 +107,9 @@ export class DatagramPort {
     try {
       const route = await found;
       if (route.failure !== undefined) throw route.failure;
-      const [address = ""] = route.addresses;
-      const socket = await this.#socketFor(address.includes(":") ? 6 : 4);
-      if (!this.#closed) this.#transmit(socket, data, target, route);
+      if (this.#closed) return;
+      const send = await this.#senderFor(route);
+      if (!this.#closed) send(data, target, route);
     } catch (error) {
       if (!this.#closed) this.#fail(target, error);
     } finally {
@@ -125,8 +146,10 @@ export class DatagramPort {
   async #reach(target: Target): Promise<Route> {
     const until = (ms: number) => performance.now() + ms;
     try {
-      const addresses = await this.#outbound.reach(target, this.#options);
-      return { addresses, failure: undefined, until: until(RELAY_LIMITS.UDP_ROUTE_MAX_AGE_MS) };
+      const way = await datagramWayOf(this.#outbound, target, this.#options);
+      const age = until(RELAY_LIMITS.UDP_ROUTE_MAX_AGE_MS);
+      if (way.carrier === undefined) return { addresses: way.addresses, failure: undefined, until: age };
+      return { addresses: [], failure: undefined, onward: way, until: age };
     } catch (error) {
       const failure = error instanceof CausewayError ? error : new CausewayError(dialErrorCode(error));
       return { addresses: [], failure, until: until(RELAY_LIMITS.UDP_FAILURE_MAX_AGE_MS) };
@@ -157,11 +180,48 @@ export class DatagramPort {
     trim(this.#peers, RELAY_LIMITS.UDP_PEERS_MAX);
   }
 
+  async #senderFor(route: Route): Promise<Sender> {
+    const key = keyOf(route);
+    if (typeof key === "number") await this.#socketFor(key);
+    else await this.#passageBy(key);
+    return this.#ready.get(key) ?? (() => undefined);
+  }
+
+  #passageBy(carrier: DatagramCarrier): Promise<DatagramPassage> {
+    const known = this.#passages.get(carrier);
+    if (known !== undefined) return known;
+    const forget = (): void => {
+      this.#passages.delete(carrier);
+      this.#ready.delete(carrier);
+    };
+    const events = {
+      onReceived: (data: Buffer, { address, port }: Endpoint) => {
+        const source = canonicalIp(address);
+        if (source !== undefined && !this.#closed) this.#events.onReceived(data, { address: source, port });
+      },
+      // The next datagram opens another.
+      onEnded: forget,
+    };
+    const opening = carrier.associate(this.#options, events).then((passage) => {
+      if (!this.#closed) {
+        this.#ready.set(carrier, (data, target, { onward }) => {
+          if (passage.send(data, onward?.target ?? target)) this.#events.onSent(data, target);
+        });
+      }
+      return passage;
+    });
+    opening.catch(forget);
+    this.#passages.set(carrier, opening);
+    return opening;
+  }
+
   #socketFor(family: 4 | 6): Promise<Socket> {
     const known = this.#sockets.get(family);
     if (known !== undefined) return known;
     const opening = openDatagramSocket(family).then((socket) => {
-      if (!this.#closed) this.#ready.set(family, socket);
+      if (!this.#closed) {
+        this.#ready.set(family, (data, target, route) => this.#transmit(socket, data, target, route));
+      }
       socket.on("message", (data, { address, port }) => {
         const source = canonicalIp(address);
         if (source === undefined || !this.#peers.has(source)) return;
@@ -174,6 +234,11 @@ export class DatagramPort {
     this.#sockets.set(family, opening);
     return opening;
   }
+}
+
+/** What a route needs to be open. */
+function keyOf({ onward, addresses: [address = ""] }: Route): 4 | 6 | DatagramCarrier {
+  return onward?.carrier ?? (address.includes(":") ? 6 : 4);
 }
 
 /** Drops the oldest entries of a map or set beyond `max`. */

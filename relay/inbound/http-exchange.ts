@@ -70,15 +70,17 @@ class Exchange {
       this.#endMeter();
     });
     let reason: CloseReason = "done";
+    let code: ErrorCode | undefined;
     try {
       await this.#send(await this.#ask());
     } catch (error) {
       reason = this.#breakReason();
+      code = failureCode(error);
       this.#answerFailure(error);
     }
     this.#endMeter();
-    if (this.#flow !== undefined) this.#host.close(this.#flow, reason);
-    else if (reason === "refused") this.#host.refuse(this.#wish);
+    if (this.#flow !== undefined) this.#host.close(this.#flow, reason, code);
+    else if (reason === "refused") this.#host.refuse(this.#wish, code);
   }
 
   #endMeter(): void {

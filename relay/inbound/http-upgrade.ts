@@ -66,7 +66,7 @@ export async function passUpgrade(
     early.take();
     if (!place.signal.aborted) {
       host.reportFailure(error, wish);
-      host.refuse(wish);
+      host.refuse(wish, failureCode(error));
     }
     refuse(socket, carrier.refusal(failureCode(error)));
     return;

@@ -5,6 +5,8 @@ import type { ReplayVerdict } from "../../shared/ingress/replay.ts";
 import type { EmitEvent } from "../events.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Outbound, Refusal } from "../outbound/outbound.ts";
+import type { Spool } from "../spool/spool.ts";
+import type { TunnelBook } from "../tunnel/book.ts";
 import type { Users } from "../users.ts";
 
 export interface Inbound {
@@ -52,6 +54,10 @@ export interface InboundDeps {
   /** Absent: this thread remembers by itself. */
   readonly takeSignature?: TakeSignature | undefined;
   readonly emit: EmitEvent;
+  /** Where what targets sent waits for slow clients of the UDP tunnel. */
+  readonly spool: Spool;
+  /** Where sessions of the UDP tunnel are told of. */
+  readonly tunnels: Pick<TunnelBook, "open">;
   readonly idleTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
   /** How long BIND waits for its peer. */

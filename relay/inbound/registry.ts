@@ -6,12 +6,14 @@ import type {
   MixedInboundConfig,
   ProxyInboundConfig,
   TcpInboundConfig,
+  UdpackInboundConfig,
   UdpInboundConfig,
 } from "../../shared/config/schema.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
 import { isLoopbackAuthority } from "../../shared/net/loopback.ts";
 import { parseHostPorts, portCount } from "../../shared/net/ports.ts";
 import type { Target } from "../outbound/outbound.ts";
+import { udpackListener } from "../tunnel/udpack-transport.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { Connections } from "./connections.ts";
 import type { Inbound, InboundDeps, ListenAt } from "./inbound.ts";
@@ -21,6 +23,7 @@ import { SessionHost } from "./session.ts";
 import { AddressList } from "./source-acl.ts";
 import { TcpForward } from "./tcp-forward.ts";
 import { UdpForward } from "./udp-forward.ts";
+import { UdpackInbound } from "./udpack.ts";
 
 export interface InboundContext {
   readonly deps: InboundDeps;
@@ -29,6 +32,11 @@ export interface InboundContext {
   readonly setting: string;
   /** Says where a listener listens indeed, when that is not for the configuration alone to say. */
   readonly place?: ((at: ListenAt) => ListenAt) | undefined;
+}
+
+/** Whether all datagrams of a listener must come to one thread: sessions live where they began. */
+export function isOnOneThread({ kind }: Pick<InboundConfig, "kind">): boolean {
+  return kind === "udp" || kind === "udpack";
 }
 
 /** Where the listeners of one entry of the configuration are to listen, in their order. */
@@ -52,6 +60,8 @@ export function createInbounds(config: InboundConfig, context: InboundContext): 
       return forwardedPorts(config, context).map((pair) => createUdpForward(config, pair, context));
     case "ingress":
       return [createIngress(config, context)];
+    case "udpack":
+      return [createUdpack(config, context)];
   }
 }
 
@@ -96,6 +106,23 @@ function createIngress({ listen, key, allow }: IngressInboundConfig, context: In
     isForEdge: true,
   });
   return new IngressInbound({ at: pointOf({ listen }, context), key }, host, acceptor);
+}
+
+function createUdpack(config: UdpackInboundConfig, context: InboundContext): Inbound {
+  const { connections, deps } = context;
+  const { clients } = config;
+  const at = pointOf(config, context);
+  return new UdpackInbound(
+    {
+      at,
+      clients,
+      connections,
+      sessionsMax: config.max_sessions,
+      spool: deps.spool,
+      listen: udpackListener(config),
+    },
+    new SessionHost(deps),
+  );
 }
 
 function acceptorFor(

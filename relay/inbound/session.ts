@@ -2,6 +2,7 @@
 // first byte to its close in the ledger and in events. It knows no protocol.
 
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { CloseReason, Flow, FlowKind } from "../../shared/flow/flow.ts";
 import { formatAuthority } from "../../shared/net/address.ts";
@@ -108,7 +109,7 @@ export class SessionHost {
     } catch (error) {
       if (!signal.aborted) {
         this.reportFailure(error, wish);
-        this.refuse(wish);
+        this.refuse(wish, dialErrorCode(error));
       }
       throw error instanceof CausewayError
         ? error
@@ -139,10 +140,11 @@ export class SessionHost {
     return flow;
   }
 
-  close(flow: Flow, reason: CloseReason): void {
+  /** `code`: why it was refused. */
+  close(flow: Flow, reason: CloseReason, code?: ErrorCode): void {
     const { id, kind, user, target, up, down, startedAt } = flow;
     const now = Date.now();
-    this.deps.ledger.close(flow, reason, now);
+    this.deps.ledger.close(flow, reason, now, code);
     this.deps.emit({
       type: "connection_closed",
       id,
@@ -158,7 +160,7 @@ export class SessionHost {
   }
 
   /** Carries a connection to its end: counted, reported, and off its place afterwards. Never rejects. */
-  async carry(client: Socket, target: Socket, { wish, head, place }: Carriage): Promise<void> {
+  async carry(client: Duplex, target: Duplex, { wish, head, place }: Carriage): Promise<void> {
     const flow = this.open(wish);
     const { idleTimeoutMs, limits } = this.deps;
     place.carried = true;

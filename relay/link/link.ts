@@ -12,6 +12,7 @@ import {
 } from "../../shared/flow/link.ts";
 import { LINK_LIMITS } from "../../shared/limits.ts";
 import { formatAuthority } from "../../shared/net/address.ts";
+import type { TunnelStats } from "../metrics/stats.ts";
 import {
   initialLink,
   type LinkAction,
@@ -20,6 +21,7 @@ import {
   type LinkTimer,
   stepLink,
 } from "./machine.ts";
+import { TunnelNews } from "./tunnel-news.ts";
 
 /** What the link needs of a logger; pino's fits. */
 export interface LinkLog {
@@ -36,6 +38,8 @@ export interface LinkOptions {
   ledger: Ledger;
   /** Listeners shown on the dashboard, as they are now. */
   inbounds: () => readonly { kind: string; address: string; port: number }[];
+  /** Sessions of UDP tunnels, as they are now. */
+  tunnels: () => readonly TunnelStats[];
   /** Carries an order of the edge out; must not reject. */
   obey: (order: Order) => Promise<Answer>;
   version: string;
@@ -47,6 +51,8 @@ export interface Link {
   stop(): Promise<void>;
   /** What listens has changed: the edge is told. */
   changed(): void;
+  /** Whether it is up, and how often it came up. */
+  readonly stats: { readonly connected: boolean; readonly connects: number };
 }
 
 /** Starts the link; it connects, and reconnects, by itself until stopped. */
@@ -62,7 +68,9 @@ class RelayLink implements Link {
   readonly #options: LinkOptions;
   readonly #timers = new Map<LinkTimer, NodeJS.Timeout>();
   readonly #finished = Promise.withResolvers<void>();
+  readonly #tunnels = new TunnelNews();
   #state = initialLink();
+  #connects = 0;
   #socket: WebSocket | undefined;
   /** Why the edge refused the upgrade, until the close that follows. */
   #refusal = "";
@@ -79,6 +87,10 @@ class RelayLink implements Link {
 
   changed(): void {
     this.#handle({ type: "changed" });
+  }
+
+  get stats() {
+    return { connected: this.#state.phase === "up", connects: this.#connects };
   }
 
   #handle(event: LinkEvent): void {
@@ -164,6 +176,7 @@ class RelayLink implements Link {
   #hello(): void {
     const { name, version, ledger } = this.#options;
     this.#send({ type: "hello", name, source: ledger.source, version, inbounds: this.#named() });
+    this.#tunnels.forget();
   }
 
   #named(): string[] {
@@ -175,6 +188,8 @@ class RelayLink implements Link {
   }
 
   #flush(last: boolean): void {
+    const tunnels = this.#tunnels.next(this.#options.tunnels, performance.now());
+    if (tunnels !== undefined) this.#send({ type: "tunnels", tunnels });
     const batch = this.#options.ledger.seal(Date.now(), last);
     if (batch) {
       this.#send({ type: "batch", batch });
@@ -209,6 +224,7 @@ class RelayLink implements Link {
   #report(event: LinkReport): void {
     const { edge, log } = this.#options;
     if (event.type === "link_up") {
+      this.#connects++;
       log.info({ event: event.type, edge });
     } else {
       const { type, code, reason, retryMs } = event;

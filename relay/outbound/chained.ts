@@ -77,8 +77,11 @@ export class ChainedOutbound implements Outbound {
   }
 }
 
-/** What the proxy is asked for: the name, or the addresses that passed, in their one spelling. */
-function judged({ host, port, addresses }: Target, refusal: Refusal): readonly string[] {
+/**
+ * What the far end is asked for: the name, or the addresses that passed, in their one spelling.
+ * @throws CausewayError `target_refused` when none did, `name_unknown` for what is no name
+ */
+export function judged({ host, port, addresses }: Target, refusal: Refusal): readonly string[] {
   const literal = parseHostLiteral(host);
   if (literal === "invalid") throw new CausewayError("name_unknown");
   if (addresses === undefined && literal === undefined) {

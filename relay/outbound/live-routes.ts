@@ -1,7 +1,7 @@
 // The ways out as inbounds keep them: while the configuration is replaced, each new connection takes the way that the newest
 // rules say, and open ones stay on theirs.
 
-import type { Outbound } from "./outbound.ts";
+import { datagramWayOf, type Outbound } from "./outbound.ts";
 import type { Router } from "./router.ts";
 
 export class LiveRoutes {
@@ -30,6 +30,7 @@ export class LiveRoutes {
     return {
       connect: (target, options) => current().connect(target, options),
       reach: (target, options) => current().reach(target, options),
+      datagramWay: (target, options) => datagramWayOf(current(), target, options),
       carriesDatagrams: (user) => current().carriesDatagrams?.(user) ?? true,
       get generation() {
         return generationNow();

@@ -36,10 +36,41 @@ export interface Outbound {
    * @throws CausewayError as `connect`, or `not_carried` when the way leads through an upstream proxy
    */
   reach(target: Target, options: DialOptions): Promise<readonly string[]>;
+  /**
+   * How datagrams reach `target`, judged; absent: by `reach`.
+   * @throws CausewayError as `reach`
+   */
+  datagramWay?(target: Target, options: DialOptions): Promise<DatagramWay>;
   /** Whether datagrams of `user` reach any target this way; absent: they do. Each target is still judged by `reach`. */
   carriesDatagrams?(user: string): boolean;
   /** Changes when the rules do: connections that were pooled before are not used for new requests. Absent: never. */
   readonly generation?: number;
+}
+
+/** Where datagrams go: to addresses that this machine reaches by itself, best first, or onward by an outbound. */
+export type DatagramWay =
+  | { readonly carrier?: undefined; readonly addresses: readonly string[] }
+  | { readonly carrier: DatagramCarrier; readonly target: Target };
+
+/** An outbound that carries datagrams onward itself. */
+export interface DatagramCarrier {
+  /**
+   * A passage for the datagrams of one association or session, to any target. `options.signal` ends the attempt only.
+   * @throws CausewayError when there is no way
+   */
+  associate(options: DialOptions, events: PassageEvents): Promise<DatagramPassage>;
+}
+
+export interface DatagramPassage {
+  /** False when the datagram was dropped at once. */
+  send(data: Uint8Array, target: Target): boolean;
+  close(): void;
+}
+
+export interface PassageEvents {
+  onReceived(data: Buffer, source: { readonly address: string; readonly port: number }): void;
+  /** The passage has ended without having been closed. */
+  onEnded(): void;
 }
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -55,6 +86,15 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENODATA: "name_unknown",
   EBADNAME: "name_unknown",
 };
+
+/** How datagrams reach `target` by an outbound of any kind. @throws CausewayError as Outbound.reach */
+export async function datagramWayOf(
+  outbound: Pick<Outbound, "reach" | "datagramWay">,
+  target: Target,
+  options: DialOptions,
+): Promise<DatagramWay> {
+  return outbound.datagramWay?.(target, options) ?? { addresses: await outbound.reach(target, options) };
+}
 
 /** The code for a system or resolver error. */
 export function dialErrorCode(error: unknown): ErrorCode {

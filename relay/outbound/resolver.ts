@@ -5,6 +5,7 @@ import { Resolver } from "node:dns/promises";
 import type { DnsConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
+import { countDns } from "./dns-counts.ts";
 import { HostsFile } from "./hosts-file.ts";
 import { dialErrorCode } from "./outbound.ts";
 
@@ -81,6 +82,7 @@ export class NameResolver {
     this.#known.delete(key);
     if (known.expiresAt <= this.#options.now()) return undefined;
     this.#known.set(key, known);
+    countDns("hits");
     return known;
   }
 
@@ -103,8 +105,12 @@ export class NameResolver {
     );
     if (answers.length === 0) {
       const cause = [six, four].find((outcome) => !saysUnknown(outcome));
-      if (cause !== undefined) throw new CausewayError("name_unresolved", undefined, { cause });
+      if (cause !== undefined) {
+        countDns("failed");
+        throw new CausewayError("name_unresolved", undefined, { cause });
+      }
     }
+    countDns(answers.length === 0 ? "unknown" : "answered");
     const ttlMs = Math.min(...answers.map(({ ttl }) => ttl * 1_000));
     const keepMs =
       answers.length === 0

@@ -4,17 +4,28 @@
 import type { Socket } from "node:net";
 import type { OutboundConfig, RelayConfig } from "../../shared/config/schema.ts";
 import { type Asker, DIRECT, type Route, RuleTable } from "../rules.ts";
+import type { Tunnels } from "../tunnel/tunnels.ts";
 import { ChainedOutbound } from "./chained.ts";
 import { addressesOf, DirectOutbound } from "./direct.ts";
 import { HttpConnectClient } from "./http-client.ts";
-import type { DialOptions, Outbound, Refusal, Target } from "./outbound.ts";
+import {
+  type DatagramWay,
+  type DialOptions,
+  datagramWayOf,
+  type Outbound,
+  type Refusal,
+  type Target,
+} from "./outbound.ts";
 import { NameResolver } from "./resolver.ts";
 import { fitsSocks4, Socks4Client, Socks5Client } from "./socks-client.ts";
+import { UdpackOutbound } from "./udpack.ts";
 
 export interface RouterOptions {
   /** Judges upstream proxies' own addresses. */
   readonly serverRefusal: Refusal;
   readonly resolver?: Pick<NameResolver, "resolve">;
+  /** The tunnels that outbounds ride. */
+  readonly tunnels: Pick<Tunnels, "of">;
 }
 
 export class Router {
@@ -42,6 +53,10 @@ export class Router {
       async reach(target: Target, options: DialOptions): Promise<readonly string[]> {
         const { outbound, route } = await choose(target, options);
         return outbound.reach(narrowed(target, route, outbound), permitted(options, route));
+      },
+      async datagramWay(target: Target, options: DialOptions): Promise<DatagramWay> {
+        const { outbound, route } = await choose(target, options);
+        return datagramWayOf(outbound, narrowed(target, route, outbound), permitted(options, route));
       },
       carriesDatagrams: (user: string) =>
         this.#rules.ways({ inbound, user }).some((name) => this.#find(name).carriesDatagrams?.(user) ?? true),
@@ -71,8 +86,9 @@ export class Router {
     return outbound;
   }
 
-  #create(config: OutboundConfig, via: Outbound, { serverRefusal }: RouterOptions): Outbound {
+  #create(config: OutboundConfig, via: Outbound, { serverRefusal, tunnels }: RouterOptions): Outbound {
     if (config.kind === "direct") return new DirectOutbound({ resolver: this.#resolver, bind: config.bind });
+    if (config.kind === "udpack") return new UdpackOutbound(() => tunnels.of(config));
     const { server } = config;
     return new ChainedOutbound({
       server: { host: server.host, port: server.first },
@@ -84,7 +100,7 @@ export class Router {
   }
 }
 
-function machineFor(config: Exclude<OutboundConfig, { kind: "direct" }>, target: Target) {
+function machineFor(config: Extract<OutboundConfig, { kind: "socks" | "http" }>, target: Target) {
   const { user, password = "" } = config;
   const credentials = user === undefined ? undefined : { user, password };
   if (config.kind === "http") return new HttpConnectClient(target, credentials);

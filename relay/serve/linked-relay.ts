@@ -97,6 +97,7 @@ function startLinkOf(relay: Relay, config: RelayConfig, deps: LinkedRelayDeps): 
     name,
     ledger: relay.ledger,
     inbounds: () => relay.listening,
+    tunnels: () => relay.tunnels,
     obey: (order) => relay.obey(order),
     version: deps.version,
     log: deps.log,

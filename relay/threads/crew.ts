@@ -11,7 +11,7 @@ import type { Floor } from "../floor.ts";
 import type { Crowd } from "../inbound/connections.ts";
 import type { InboundDeps } from "../inbound/inbound.ts";
 import type { OwnListener } from "../inbound-deps.ts";
-import type { BuiltInbound, InboundWish } from "../inbound-set.ts";
+import type { BuiltInbound, InboundWish } from "../inbound-entry.ts";
 import type { Limits } from "../limits/limits.ts";
 import { sharesPorts } from "../serve/listen.ts";
 import type { Users } from "../users.ts";
@@ -24,6 +24,7 @@ import { answerCall } from "./outbox.ts";
 import { Roster } from "./roster.ts";
 import { SharedMemory } from "./shared-memory.ts";
 import type { ThreadHandle, ThreadMessage } from "./thread-handle.ts";
+import { ThreadTunnels } from "./thread-tunnels.ts";
 
 /** What an operator is told where several threads cannot serve one port. */
 const CANNOT_SHARE =
@@ -62,6 +63,7 @@ export class Crew implements Floor {
   readonly #rows: AccountRows;
   readonly #desk: Desk;
   readonly #roster: Roster;
+  readonly #tunnels = new ThreadTunnels();
   #config: RelayConfig;
 
   constructor(options: CrewOptions, { memory, rows }: CrewMemory) {
@@ -127,6 +129,10 @@ export class Crew implements Floor {
     this.#roster.tell({ do: "own", own: this.#options.own() });
   }
 
+  tunnels(): ReturnType<ThreadTunnels["list"]> {
+    return this.#tunnels.list();
+  }
+
   /** Ends all threads; their connections have ended. */
   stop(): Promise<void> {
     return this.#roster.stop();
@@ -167,6 +173,7 @@ export class Crew implements Floor {
   #note(index: number, note: Note): void {
     if (note.note === "event") this.#options.emit(note.event);
     else if (note.note === "released") this.#rows.release(index, note.row);
+    else if (note.note === "tunnels") this.#tunnels.hear(index, note.tunnels);
     else this.ledger.hear(index, note);
   }
 
@@ -174,6 +181,7 @@ export class Crew implements Floor {
     const connections = this.#memory.connections(0, index).own;
     this.#memory.clearThread(index);
     this.#rows.lose(index);
+    this.#tunnels.lose(index);
     const now = Date.now();
     for (const flow of this.ledger.lose(index, now)) this.#options.emit(closedEvent(flow, now));
     return connections;

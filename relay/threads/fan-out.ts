@@ -3,10 +3,11 @@
 
 import type { InboundConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
+import { THREAD_LIMITS } from "../../shared/limits.ts";
 import type { Crowd } from "../inbound/connections.ts";
 import type { Inbound, InboundDeps, ListenAt } from "../inbound/inbound.ts";
 import { windowOf } from "../inbound/ingress-gate.ts";
-import { listenPoints } from "../inbound/registry.ts";
+import { isOnOneThread, listenPoints } from "../inbound/registry.ts";
 import { claimPort, PortTakenError } from "../serve/listen.ts";
 import type { BoundAddress, Command, Notice } from "./messages.ts";
 import type { SharedCount } from "./shared-count.ts";
@@ -109,16 +110,32 @@ export class FanOutListener implements Inbound {
 
   /** @throws PortTakenError when the port is taken */
   async start(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#open();
+        return;
+      } catch (error) {
+        // A free port that was found for all may be somebody else's before the threads have it.
+        const mayTryAgain = this.#at.port === 0 && error instanceof PortTakenError;
+        if (!mayTryAgain || tries >= THREAD_LIMITS.PORT_TRIES) throw error;
+        this.#bound = undefined;
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
     const { threads, config, deps } = this.#entry.options;
     await threads.settled();
     // From before the first signature can come, as with one thread.
     if (config.kind === "ingress") windowOf(config.key);
     // Threads share a port with whoever of this user else does; that one's port is taken shows only to one who does not.
-    const port = config.kind === "udp" ? this.#at.port : await claimPort(this.#at);
+    const port = isOnOneThread(config) ? this.#at.port : await claimPort(this.#at);
     const number = this.#entry.enter();
     this.#number = number;
-    // A UDP session's datagrams must all come to one thread, and stay there when another ends.
-    this.#only = config.kind === "udp" ? threads.pick(number + this.#index) : undefined;
+    // A UDP session's datagrams must all come to one thread, and stay there when another ends. Tunnels share one thread, and
+    // with it the bounds of their spool.
+    if (config.kind === "udp") this.#only = threads.pick(number + this.#index);
+    else this.#only = config.kind === "udpack" ? threads.pick(0) : undefined;
     this.#bound = { address: this.#at.host, port };
     threads.join(this);
     try {
@@ -169,6 +186,6 @@ export class FanOutListener implements Inbound {
   #startCommand(number: number): Command {
     const { config, setting } = this.#entry.options;
     const port = this.port;
-    return { do: "start", ...this.#name(number), config, setting, port, reusePort: config.kind !== "udp" };
+    return { do: "start", ...this.#name(number), config, setting, port, reusePort: !isOnOneThread(config) };
   }
 }

@@ -3,7 +3,8 @@
 
 import type { Batch } from "../../shared/flow/batch.ts";
 import type { Flow, FlowRecord } from "../../shared/flow/flow.ts";
-import { Ledger, type LedgerOptions } from "../../shared/flow/ledger.ts";
+import type { LedgerOptions } from "../../shared/flow/ledger.ts";
+import { SummingLedger } from "../metrics/summing-ledger.ts";
 import { FlowPages } from "./flow-pages.ts";
 import type { Note, OpenedNote } from "./messages.ts";
 
@@ -27,7 +28,7 @@ export interface MergedLedgerOptions extends LedgerOptions {
   readonly cut: (thread: number, flow: number, cause: NonNullable<Flow["cut"]>) => void;
 }
 
-export class MergedLedger extends Ledger {
+export class MergedLedger extends SummingLedger {
   readonly #books: readonly ThreadBooks[];
   readonly #step: number;
   readonly #cut: MergedLedgerOptions["cut"];

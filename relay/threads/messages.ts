@@ -7,6 +7,7 @@ import type { CloseReason, CutCause, FlowInit, FlowKind } from "../../shared/flo
 import type { RelayEvent } from "../events.ts";
 import type { OwnListener } from "../inbound-deps.ts";
 import type { AccountKind } from "../limits/account.ts";
+import type { TunnelStats } from "../metrics/stats.ts";
 import type { MemoryHandle } from "./shared-memory.ts";
 
 /** What a thread is started with. */
@@ -128,6 +129,8 @@ export type Note =
       readonly code: string | undefined;
     }
   | { readonly note: "event"; readonly event: RelayEvent }
+  /** Its tunnels, as they are now. */
+  | { readonly note: "tunnels"; readonly tunnels: readonly TunnelStats[] }
   /** More memory for flows' bytes. */
   | { readonly note: "page"; readonly page: SharedArrayBuffer }
   /** An account is not used any more. */

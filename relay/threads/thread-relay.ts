@@ -4,15 +4,20 @@
 import type { MessagePort } from "node:worker_threads";
 import { CausewayError, ERRORS } from "../../shared/errors.ts";
 import type { ReplayVerdict } from "../../shared/ingress/replay.ts";
+import { THREAD_LIMITS } from "../../shared/limits.ts";
 import { Connections } from "../inbound/connections.ts";
 import type { Inbound, ListenAt } from "../inbound/inbound.ts";
 import { createInbounds } from "../inbound/registry.ts";
-import { depsFor, type InboundWorld, type OwnListener } from "../inbound-deps.ts";
+import { depsFor, type InboundWorld, type OwnListener, spoolOf } from "../inbound-deps.ts";
 import { Limits } from "../limits/limits.ts";
 import { LiveRoutes } from "../outbound/live-routes.ts";
 import { ownListenerRefusal } from "../outbound/policy.ts";
 import { Router } from "../outbound/router.ts";
 import { PortTakenError } from "../serve/listen.ts";
+import type { Spool } from "../spool/spool.ts";
+import { TunnelBook } from "../tunnel/book.ts";
+import { Tunnels } from "../tunnel/tunnels.ts";
+import { connectUdpack } from "../tunnel/udpack-transport.ts";
 import type { BoundAddress, Command, CommandAnswer, Notice, ThreadData, ToThread } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { SharedMemory } from "./shared-memory.ts";
@@ -44,6 +49,11 @@ export class ThreadRelay {
   readonly #connections: Connections;
   readonly #world: InboundWorld;
   readonly #entries = new Map<number, ServedEntry>();
+  /** A session of its own for each thread that uses one. */
+  readonly #tunnels: Tunnels;
+  readonly #book = new TunnelBook();
+  readonly #telling: NodeJS.Timeout;
+  #spool: Spool;
   #config: ThreadData["config"];
   #own: readonly OwnListener[];
 
@@ -67,7 +77,9 @@ export class ThreadRelay {
       undefined,
       this.#memory.connections(0, index),
     );
+    this.#tunnels = new Tunnels(connectUdpack, { emit, book: this.#book });
     this.#routes = new LiveRoutes(this.#router());
+    this.#spool = spoolOf(config, emit);
     this.#world = {
       users: {
         signIn: async (name, password, client) =>
@@ -75,14 +87,17 @@ export class ThreadRelay {
       },
       limits: this.#limits,
       ledger: this.#ledger,
+      tunnels: this.#book,
       emit,
       takeSignature: async (secret, { at, nonce }) =>
         (await outbox.ask({ ask: "signature", secret, at, nonce })) as ReplayVerdict,
       routes: this.#routes,
       config: () => this.#config,
+      spool: () => this.#spool,
       own: () => this.#own,
       parts,
     };
+    this.#telling = setInterval(() => this.#tellTunnels(), THREAD_LIMITS.TUNNELS_TOLD_MS);
     outbox.post({ type: "ready" });
   }
 
@@ -117,6 +132,8 @@ export class ThreadRelay {
       case "reload":
         return this.#reload(command.config);
       case "exit":
+        clearInterval(this.#telling);
+        await this.#tunnels.close();
         this.#limits.close();
         return undefined;
     }
@@ -137,6 +154,11 @@ export class ThreadRelay {
         this.#limits.end(notice.kind, notice.name, notice.code);
         break;
     }
+  }
+
+  #tellTunnels(): void {
+    const tunnels = this.#book.list();
+    if (tunnels.length > 0) this.#outbox.tell({ note: "tunnels", tunnels });
   }
 
   #crowd(entry: number | undefined): Connections | undefined {
@@ -193,10 +215,15 @@ export class ThreadRelay {
     await this.#limits.reload(config);
     this.#connections.resize(this.#data.parts.connectionsMax ?? config.max_connections);
     this.#routes.replace(this.#router());
+    this.#tunnels.keep(config.outbounds);
+    this.#spool = spoolOf(config, this.#world.emit);
   }
 
   #router(): Router {
-    return new Router(this.#config, { serverRefusal: ownListenerRefusal(() => this.#own) });
+    return new Router(this.#config, {
+      serverRefusal: ownListenerRefusal(() => this.#own),
+      tunnels: this.#tunnels,
+    });
   }
 }
 

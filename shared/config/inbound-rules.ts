@@ -7,10 +7,11 @@ import { type HostPorts, parseHostPorts, portCount } from "../net/ports.ts";
 import { isTable } from "./inspect.ts";
 import { type Problem, showValue } from "./problem.ts";
 import { duplicates, type Entry, entriesOf, type Table, textOf } from "./rule-entries.ts";
+import { checkTunnelClients } from "./udpack-rules.ts";
 
 const PROXIES: readonly string[] = ["mixed", "socks", "http"];
 const FORWARDS: readonly string[] = ["tcp", "udp"];
-const KINDS: readonly string[] = [...PROXIES, ...FORWARDS, "ingress"];
+const KINDS: readonly string[] = [...PROXIES, ...FORWARDS, "ingress", "udpack"];
 
 /** Problems of [[relay.inbounds]] that no single key shows. */
 export function checkInbounds(relay: Table): Problem[] {
@@ -22,6 +23,7 @@ export function checkInbounds(relay: Table): Problem[] {
       return [
         ...(PROXIES.includes(kind) ? checkAuth(entry, hasUsers) : []),
         ...(FORWARDS.includes(kind) ? checkForward(entry) : []),
+        ...(kind === "udpack" ? checkTunnelClients(entry, relay) : []),
         ...checkBalancers(entry),
         ...checkName(entry, kind),
       ];
@@ -98,16 +100,24 @@ function checkName(entry: Entry, kind: string): Problem[] {
 
 /** Two listeners cannot have the same port of an address; UDP has ports of its own, and port 0 is a free one each time. */
 function sharedPorts(inbounds: readonly Entry[]): Problem[] {
-  const taken: { readonly entry: Entry; readonly ports: HostPorts; readonly isUdp: boolean }[] = [];
+  const taken: { readonly entry: Entry; readonly ports: HostPorts; readonly on: readonly string[] }[] = [];
   return inbounds.flatMap((entry) => {
     const ports = parseHostPorts(textOf(entry, "listen") ?? "");
     if (ports === undefined) return [];
-    const isUdp = textOf(entry, "kind") === "udp";
-    const first = taken.find((other) => other.isUdp === isUdp && overlap(other.ports, ports));
-    taken.push({ entry, ports, isUdp });
+    const on = transportsOf(entry);
+    const first = taken.find(
+      (other) => overlap(other.ports, ports) && other.on.some((way) => on.includes(way)),
+    );
+    taken.push({ entry, ports, on });
     if (first === undefined) return [];
     return [problem(entry, "listen", `something that ${first.entry.path} does not have already`)];
   });
+}
+
+/** The UDP tunnel listens for WebSockets beside its datagrams. */
+function transportsOf({ table: { kind, websocket } }: Entry): readonly string[] {
+  if (kind === "udp" || (kind === "udpack" && websocket === false)) return ["udp"];
+  return kind === "udpack" ? ["udp", "tcp"] : ["tcp"];
 }
 
 function overlap(a: HostPorts, b: HostPorts): boolean {

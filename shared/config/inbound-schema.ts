@@ -8,6 +8,7 @@ import { parseHostPorts, parsePortRange, portCount } from "../net/ports.ts";
 import { absent, list, optional, required } from "./entries.ts";
 import { cidr, duration, flag, listenAddress, oneOf, secret, transformed } from "./fields.ts";
 import { isToken, NAME, TOKEN_FORMS } from "./names.ts";
+import { UdpackInboundSchema } from "./udpack-schema.ts";
 
 const RANGE_LEGAL = `of at most ${RELAY_LIMITS.FORWARD_PORTS_MAX} ports`;
 
@@ -120,7 +121,7 @@ const Ingress = v.strictObject({
 });
 
 /** Every kind of listener. */
-export const InboundSchema = v.variant("kind", [Mixed, Socks, Http, Tcp, Udp, Ingress]);
+export const InboundSchema = v.variant("kind", [Mixed, Socks, Http, Tcp, Udp, Ingress, UdpackInboundSchema]);
 
 export type InboundConfig = v.InferOutput<typeof InboundSchema>;
 export type MixedInboundConfig = Extract<InboundConfig, { kind: "mixed" }>;
@@ -128,6 +129,7 @@ export type ProxyInboundConfig = Extract<InboundConfig, { kind: "mixed" | "socks
 export type TcpInboundConfig = Extract<InboundConfig, { kind: "tcp" }>;
 export type IngressInboundConfig = Extract<InboundConfig, { kind: "ingress" }>;
 export type UdpInboundConfig = Extract<InboundConfig, { kind: "udp" }>;
+export type UdpackInboundConfig = Extract<InboundConfig, { kind: "udpack" }>;
 
 function checked(legal: string, isLegal: (text: string) => boolean) {
   return v.pipe(v.string(legal), v.check(isLegal, legal), v.metadata({ legal }));

@@ -13,7 +13,7 @@ export interface UserQuota {
 }
 
 /** "20MB/s"; comes out in bytes per second. */
-function byteRate() {
+export function byteRate() {
   const legal = '1KB/s to 100GB/s, as in "20MB/s"';
   return transformed(legal, (text) => {
     const [amount = "", unit, ...more] = text.split("/");

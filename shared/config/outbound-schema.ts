@@ -7,6 +7,7 @@ import { parseHostPorts, parsePortRange } from "../net/ports.ts";
 import { absent, list, optional, required } from "./entries.ts";
 import { cidr, duration, flag, oneOf, secret, text, transformed } from "./fields.ts";
 import { HOST_PATTERN, NAME, USER_NAME } from "./names.ts";
+import { UdpackOutboundSchema } from "./udpack-schema.ts";
 
 const name = required(
   NAME,
@@ -44,7 +45,7 @@ const Http = v.strictObject({
 });
 
 /** Every kind of outbound. */
-export const OutboundSchema = v.variant("kind", [Direct, Socks, Http]);
+export const OutboundSchema = v.variant("kind", [Direct, Socks, Http, UdpackOutboundSchema]);
 
 /** One rule. Of each list one entry has to fit; an empty list fits everything. */
 export const RuleSchema = v.strictObject({
@@ -77,6 +78,7 @@ export const DnsSchema = v.strictObject({
 });
 
 export type OutboundConfig = v.InferOutput<typeof OutboundSchema>;
+export type UdpackOutboundConfig = Extract<OutboundConfig, { kind: "udpack" }>;
 export type RuleConfig = v.InferOutput<typeof RuleSchema>;
 export type DnsConfig = v.InferOutput<typeof DnsSchema>;
 

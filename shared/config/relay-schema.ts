@@ -19,6 +19,7 @@ import { InboundSchema } from "./inbound-schema.ts";
 import { relayLimitKeys, userLimitKeys } from "./limits-schema.ts";
 import { isToken, NAME, TOKEN_FORMS, USER_NAME } from "./names.ts";
 import { DnsSchema, OutboundSchema, RuleSchema } from "./outbound-schema.ts";
+import { SpoolSchema } from "./udpack-schema.ts";
 
 const User = v.strictObject({
   name: required(USER_NAME, "User name of SOCKS5 and of HTTP Basic."),
@@ -63,7 +64,7 @@ export const RelaySchema = v.strictObject({
   state: optional(
     text(1_000, 1),
     ".causeway/relay",
-    "Directory for what survives restarts: quotas. Relative to the working directory; made when needed.",
+    "Directory for quotas, which survive restarts, and for spool files. Relative to the working directory; made when needed.",
   ),
   workers: optional(
     integer(1, THREAD_LIMITS.WORKERS_MAX),
@@ -80,6 +81,11 @@ export const RelaySchema = v.strictObject({
     "Which way a connection takes: the first rule that fits decides, and after the last one it is direct.",
   ),
   dns: optional(DnsSchema, {}, "How names are resolved."),
+  spool: optional(
+    SpoolSchema,
+    {},
+    "What targets sent and slow clients of the UDP tunnel have not read yet. Files are encrypted with a key in memory.",
+  ),
 });
 
 export type RelayConfig = v.InferOutput<typeof RelaySchema>;

@@ -20,10 +20,11 @@ export type {
   MixedInboundConfig,
   ProxyInboundConfig,
   TcpInboundConfig,
+  UdpackInboundConfig,
   UdpInboundConfig,
 } from "./inbound-schema.ts";
 export type { ChannelImportConfig, GuideConfig } from "./lists-schema.ts";
-export type { DnsConfig, OutboundConfig, RuleConfig } from "./outbound-schema.ts";
+export type { DnsConfig, OutboundConfig, RuleConfig, UdpackOutboundConfig } from "./outbound-schema.ts";
 export type { RelayConfig, UserConfig } from "./relay-schema.ts";
 
 const EdgeToken = v.strictObject({

@@ -5,7 +5,7 @@
  * What carries the bytes: on the edge http, ws and hls; on the relay SOCKS, HTTP CONNECT, plain HTTP proxying, TCP forwards,
  * and UDP, forwarded or by SOCKS5.
  */
-export const FLOW_KINDS = ["http", "ws", "hls", "socks", "connect", "proxy", "tcp", "udp"] as const;
+export const FLOW_KINDS = ["http", "ws", "hls", "socks", "connect", "proxy", "tcp", "udp", "udpack"] as const;
 export type FlowKind = (typeof FLOW_KINDS)[number];
 
 /**

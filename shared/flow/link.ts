@@ -11,6 +11,27 @@ const text = v.pipe(v.string(), v.maxLength(FLOW_LIMITS.TEXT_CHARS_MAX));
 /** Listeners as `kind address`. */
 const inbounds = v.pipe(v.array(text), v.maxLength(LINK_LIMITS.INBOUNDS_MAX));
 
+const amount = v.pipe(v.number(), v.minValue(0));
+
+/** One open session of the UDP tunnel, as pages show it. */
+const TunnelSchema = v.object({
+  /** This relay's end: a client's session at it, or its own at another. */
+  role: v.picklist(["server", "client"]),
+  /** The client's name, or the outbound's. */
+  name: text,
+  /** Where its packets come from or go to. */
+  remote: text,
+  /** What carries it. */
+  engine: text,
+  rtt_ms: amount,
+  /** Part of the packets sent that were lost. */
+  loss: amount,
+  /** Bytes per second that the path delivers, as far as it was used. */
+  rate: amount,
+  streams: amount,
+});
+export type TunnelReport = v.InferOutput<typeof TunnelSchema>;
+
 const HelloSchema = v.object({
   type: v.literal("hello"),
   /** The relay's name, the one its token is for. */
@@ -25,12 +46,16 @@ const HelloSchema = v.object({
 const orderId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
 
 /**
- * What a relay sends: a hello first, then batches, each once the one before it is acknowledged; its listeners whenever
- * they have changed; and for each order an answer.
+ * What a relay sends: a hello first, then batches, each once the one before it is acknowledged; its listeners and its tunnels'
+ * sessions whenever they have changed; and for each order an answer.
  */
 export const RelayMessageSchema = v.variant("type", [
   HelloSchema,
   v.object({ type: v.literal("inbounds"), inbounds }),
+  v.object({
+    type: v.literal("tunnels"),
+    tunnels: v.pipe(v.array(TunnelSchema), v.maxLength(LINK_LIMITS.TUNNELS_MAX)),
+  }),
   v.object({ type: v.literal("answer"), id: orderId, answer: AnswerSchema }),
   v.object({ type: v.literal("batch"), batch: BatchSchema }),
 ]);

@@ -3,6 +3,7 @@
 import type { ChannelSnapshot } from "./channel.ts";
 import type { Counters } from "./counters.ts";
 import type { ClosedFlowRecord, FlowKind, FlowRecord } from "./flow.ts";
+import type { TunnelReport } from "./link.ts";
 import type { QuotaState } from "./quota.ts";
 import type { Refusals } from "./refusals.ts";
 import type { SeriesPoint } from "./series.ts";
@@ -39,6 +40,8 @@ export interface LinkSnapshot {
   version: string;
   /** Its listeners, as `kind address`. */
   inbounds: string[];
+  /** Sessions of its UDP tunnels; absent: none, or not told yet. */
+  tunnels?: TunnelReport[];
 }
 
 export interface Snapshot {

@@ -1,6 +1,6 @@
 // Tokens in addresses of channels: t.<key id>.<claims>.<MAC>, claims as base64url(JSON), the MAC HMAC-SHA256 over all that
 // stands before it, "t." included. So a back end in any language can sign with one of the edge's keys. Pure but for
-// WebCrypto; whether a genuine token is good for a request is judge.ts.
+// WebCrypto; whether a genuine token is good for a request is worker/hls/access.
 
 import { decodeBase64Url, encodeBase64Url } from "../config/secrets.ts";
 import { VIEWER_LIMITS } from "../limits.ts";

@@ -38,6 +38,18 @@ describe("the dashboard", () => {
           since: Date.now(),
           version: "1.2.3",
           inbounds: ["mixed 127.0.0.1:1080"],
+          tunnels: [
+            {
+              role: "server",
+              name: "laptop",
+              remote: "192.0.2.7:4000",
+              engine: "offload",
+              rtt_ms: 48,
+              loss: 0.012,
+              rate: 12_500_000,
+              streams: 3,
+            },
+          ],
         },
       ],
     });
@@ -53,6 +65,8 @@ describe("the dashboard", () => {
     expect(await page.textContent("#relays")).toMatch(
       /main\s*connected[\s\S]*version 1\.2\.3[\s\S]*mixed 127\.0\.0\.1:1080/,
     );
+    const cells = await page.locator("#relays .tunnels tbody td").allTextContents();
+    expect(cells).toEqual(["from laptop", "192.0.2.7:4000", "offload", "48 ms", "1 %", "12.5 MB/s", "3"]);
   });
 
   it("shows what was refused by code, how much of a quota is used, and when a host expires", async () => {

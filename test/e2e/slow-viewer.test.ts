@@ -30,6 +30,7 @@ beforeAll(async () => {
     name: "busy",
     ledger,
     inbounds: () => [],
+    tunnels: () => [],
     obey: () => Promise.reject(new Error("nobody gives orders here")),
     version: "0",
     log: pino({ level: "silent" }),

@@ -3,7 +3,7 @@ import { logEvents } from "../../relay/events.ts";
 
 describe("logEvents", () => {
   it("writes one record per event, its type under `event`, keys in snake_case", () => {
-    const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn() };
+    const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), isLevelEnabled: () => true };
     const emit = logEvents(log);
     emit({
       type: "connection_closed",
@@ -30,5 +30,19 @@ describe("logEvents", () => {
     );
     expect(log.warn).toHaveBeenCalledTimes(1);
     expect(log.debug).not.toHaveBeenCalled();
+  });
+
+  it("makes no record of what the log does not take", () => {
+    const log = {
+      debug: vi.fn(),
+      info: vi.fn(),
+      warn: vi.fn(),
+      isLevelEnabled: (level: string) => level === "warn",
+    };
+    const emit = logEvents(log);
+    emit({ type: "listener_up", inbound: "main/mixed", address: "127.0.0.1", port: 1 });
+    emit({ type: "drain_expired", connections: 1 });
+    expect(log.info).not.toHaveBeenCalled();
+    expect(log.warn).toHaveBeenCalledOnce();
   });
 });

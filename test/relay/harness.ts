@@ -54,6 +54,7 @@ export function relayConfig(overrides: RelayOverrides = {}): RelayConfig {
     outbounds: [],
     rules: [],
     dns: { servers: [], min_ttl: 5_000, max_ttl: 300_000, family: "ipv6_first" },
+    spool: { memory: 256 * 1024, file: 64 * 1024 * 1024, total: 2 ** 31 },
     inbounds: [inboundConfig(overrides.inbound)],
     ...overrides.config,
   };

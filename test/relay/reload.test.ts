@@ -50,6 +50,24 @@ describe("Relay.reload", () => {
     expect(String(await client.take(2))).toBe("on");
   });
 
+  it("grants nothing of a configuration that it cannot take over", async () => {
+    const running = await startOn();
+    const offered = { host: "127.0.0.1", first: 1, last: 65_535 };
+    const users = [{ name: "alice", password: await hashPassword("secret") }];
+    // Quotas cannot be kept below a file.
+    const refused = changed(running, {
+      users,
+      remote_ports: [{ ...offered, host: "0.0.0.0" }],
+      state: import.meta.filename,
+      per_client: { quota: { bytes: 1_000_000, period: "day" } },
+    });
+    await expect(running.relay.reload(refused)).rejects.toThrow("quotas");
+    const port = await closedPort();
+    const answer = await running.relay.obey({ do: "start", port, address: "0.0.0.0", proxy_type: "socks" });
+    expect(answer).toMatchObject({ ok: false, error: { code: "port_not_offered" } });
+    expect(running.relay.stats().terms).toEqual([]);
+  });
+
   it("starts what is new and stops what is gone, whose connections go on", async () => {
     const running = await startOn();
     const client = await openSocks(running.port, "127.0.0.1", await startEcho());
@@ -147,9 +165,13 @@ describe("Relay.reload", () => {
     expect(running.relay.listening).toMatchObject([{ kind: "socks" }]);
   });
 
-  it("is refused while the relay stops", async () => {
+  it("is refused while the relay stops, and changes nothing", async () => {
     const running = await startOn();
+    const users = [{ name: "alice", password: "x" }];
     await running.relay.stop();
-    await expect(running.relay.reload(changed(running))).rejects.toMatchObject({ code: "relay_stopping" });
+    await expect(running.relay.reload(changed(running, { users }))).rejects.toMatchObject({
+      code: "relay_stopping",
+    });
+    expect(running.relay.stats().terms).toEqual([]);
   });
 });

@@ -11,6 +11,7 @@ import {
   parseLinkMessage,
   type RelayMessage,
   RelayMessageSchema,
+  type TunnelReport,
 } from "../../shared/flow/link.ts";
 import type { LinkSnapshot } from "../../shared/flow/snapshot.ts";
 import { LINK_LIMITS } from "../../shared/limits.ts";
@@ -23,6 +24,7 @@ interface RelaysEnv {
     getByName(name: string): {
       ingest(batch: Batch): Promise<BatchReply>;
       setLink(link: LinkSnapshot, source?: string): Promise<void>;
+      setTunnels(name: string, tunnels: TunnelReport[]): Promise<void>;
     };
   };
 }
@@ -182,6 +184,9 @@ export class Relays extends DurableObject<RelaysEnv> {
         break;
       case "inbounds":
         await this.#setInbounds(socket, message.inbounds);
+        break;
+      case "tunnels":
+        await this.#stats().setTunnels(attachmentOf(socket).name, message.tunnels);
         break;
       case "answer":
         this.#orders.answered(socket, message.id, message.answer);

@@ -5,6 +5,7 @@ import { DurableObject } from "cloudflare:workers";
 import { ERRORS } from "../../shared/errors.ts";
 import { Aggregate, type Change } from "../../shared/flow/aggregate.ts";
 import type { Batch, BatchReply, News } from "../../shared/flow/batch.ts";
+import type { TunnelReport } from "../../shared/flow/link.ts";
 import type { QuotaNews } from "../../shared/flow/quota.ts";
 import type { LinkSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 import { STATS_LIMITS } from "../../shared/limits.ts";
@@ -107,10 +108,20 @@ export class Stats extends DurableObject<StatsEnv> {
 
   /** Takes over what is known of a relay's control link; `source` is what the relay reports as from now on. */
   async setLink(link: LinkSnapshot, source?: string): Promise<void> {
-    this.#links.set(link.name, link);
+    const { tunnels } = this.#links.get(link.name) ?? {};
+    this.#links.set(
+      link.name,
+      link.connected && source === undefined && tunnels ? { ...link, tunnels } : link,
+    );
     this.#store.setLink(link);
     // A relay that comes back as another source was restarted: its former connections need no half minute to be missed.
     if (source !== undefined) this.#forget(() => this.#aggregate.succeed(`${link.name}/`, source));
+  }
+
+  /** The sessions of a relay's UDP tunnels; in memory only, since they are told again. */
+  async setTunnels(name: string, tunnels: TunnelReport[]): Promise<void> {
+    const link = this.#links.get(name);
+    if (link?.connected) this.#links.set(name, { ...link, tunnels });
   }
 
   /** Takes the WebSocket upgrade of a dashboard that was authorised before. */

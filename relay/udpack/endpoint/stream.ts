@@ -30,6 +30,7 @@ export class UdpackStream extends Duplex {
   #written: ((error?: Error | null) => void) | undefined;
   #ending: ((error?: Error | null) => void) | undefined;
   #wantsMore = false;
+  #reading = false;
   #sawEnd = false;
   #ended = false;
   /** The peer takes no more; what is written is dropped while there may be something to read. */
@@ -69,24 +70,20 @@ export class UdpackStream extends Duplex {
 
   /** The session's side: `read` has something. */
   onReadable(): void {
-    if (!this.#wantsMore || this.#sawEnd || this.destroyed) return;
+    // Reading may free credit, of which the session tells at once: within a read that is under way, whose block comes first.
+    if (this.#reading) return;
     const [port, id] = [this.#port, this.#id];
     if (port === undefined || id === undefined) return;
-    for (;;) {
+    this.#reading = true;
+    while (this.#wantsMore && !this.#sawEnd && !this.destroyed) {
       const data = port.read(id);
-      if (data === undefined) return;
-      if (data === null) {
-        this.#sawEnd = true;
-        this.push(null);
-        return;
-      }
-      if (!this.push(data)) {
-        this.#wantsMore = false;
-        return;
-      }
-      // `push` may have called a reader that ended the stream.
-      if (this.destroyed) return;
+      if (data === undefined) break;
+      this.#sawEnd = data === null;
+      // A reader that `push` calls may ask for more before it returns.
+      this.#wantsMore = false;
+      if (this.push(data)) this.#wantsMore = true;
     }
+    this.#reading = false;
   }
 
   /** The session's side: `write` takes more. */

@@ -6,9 +6,11 @@ import { Connections } from "../../../relay/inbound/connections.ts";
 import { SessionHost } from "../../../relay/inbound/session.ts";
 import { AddressList } from "../../../relay/inbound/source-acl.ts";
 import { UdpForward } from "../../../relay/inbound/udp-forward.ts";
+import { spoolOf } from "../../../relay/inbound-deps.ts";
 import { Limits } from "../../../relay/limits/limits.ts";
 import { DirectOutbound } from "../../../relay/outbound/direct.ts";
 import { createRelay } from "../../../relay/relay.ts";
+import { TunnelBook } from "../../../relay/tunnel/book.ts";
 import { Ledger } from "../../../shared/flow/ledger.ts";
 import { failingOutbound, relayConfig, startRelay } from "../harness.ts";
 import { startUdpEcho, UdpPeer } from "../udp.ts";
@@ -142,6 +144,8 @@ describe("the bound of sessions", () => {
       refusal: () => undefined,
       ledger,
       emit: () => undefined,
+      spool: spoolOf(relayConfig(), () => undefined),
+      tunnels: new TunnelBook(),
       idleTimeoutMs: 60_000,
       handshakeTimeoutMs: 1_000,
       bindTimeoutMs: 1_000,

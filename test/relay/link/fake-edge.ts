@@ -77,9 +77,9 @@ export class FakeEdge {
       this.inbounds.push(message.inbounds);
     } else if (message?.type === "answer") {
       this.answers.push(message);
-    } else if (message) {
+    } else if (message?.type === "batch") {
       this.#report(socket, message.batch);
-    } else {
+    } else if (message?.type !== "tunnels") {
       socket.close(1008, "message_malformed");
     }
   }

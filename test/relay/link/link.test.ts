@@ -42,6 +42,7 @@ function start(): Link {
     name: "main",
     ledger,
     inbounds: () => inbounds,
+    tunnels: () => [],
     obey,
     version: "1.2.3",
     log,

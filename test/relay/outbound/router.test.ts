@@ -5,11 +5,20 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { DialOptions } from "../../../relay/outbound/outbound.ts";
 import { Router } from "../../../relay/outbound/router.ts";
 import { hashPassword } from "../../../relay/password.ts";
+import { TunnelBook } from "../../../relay/tunnel/book.ts";
+import { Tunnels } from "../../../relay/tunnel/tunnels.ts";
 import { parseConfig } from "../../../shared/config/parse.ts";
 import type { RelayConfig } from "../../../shared/config/schema.ts";
 import { closedPort, RawClient, startEcho, startRelay, startTarget } from "../harness.ts";
 
 const anything = () => undefined;
+const NO_TUNNELS = new Tunnels(
+  () => {
+    throw new Error("No tunnel is configured");
+  },
+  { emit: anything, book: new TunnelBook() },
+);
+
 const PASSWORD = await hashPassword("secret");
 const OPTIONS: DialOptions = { refusal: anything, signal: new AbortController().signal, user: "" };
 
@@ -22,7 +31,11 @@ function relayOf(raw: Readonly<Record<string, unknown>>): RelayConfig {
 
 function routerOf(raw: Readonly<Record<string, unknown>>, names: Readonly<Record<string, string[]>> = {}) {
   const resolve = vi.fn(async (name: string) => names[name] ?? []);
-  const router = new Router(relayOf(raw), { serverRefusal: anything, resolver: { resolve } });
+  const router = new Router(relayOf(raw), {
+    serverRefusal: anything,
+    resolver: { resolve },
+    tunnels: NO_TUNNELS,
+  });
   return { outbound: router.forInbound(["mixed"]), resolve };
 }
 

@@ -33,7 +33,7 @@ describe("tables that come in kinds", () => {
     const [unknown] = problems({ outbounds: [{ ...SOCKS, kind: "sock" }] });
     expect(unknown).toMatchObject({
       path: "relay.outbounds[0].kind",
-      legal: 'one of "direct", "socks", "http"',
+      legal: 'one of "direct", "socks", "http", "udpack"',
     });
     expect(problems({ outbounds: [{ name: "a" }] })[0]).toMatchObject({ value: "nothing" });
     const [mistyped] = problems({ outbounds: [{ ...SOCKS, versoin: "4" }] });

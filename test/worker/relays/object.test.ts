@@ -200,6 +200,15 @@ describe("Relays", () => {
     link.socket.close();
   });
 
+  it("shows the sessions of its tunnels", async () => {
+    const link = await greeted("tunnelling");
+    const session = { role: "client", name: "far", remote: "192.0.2.1:7000", engine: "offload" };
+    const tunnels = [{ ...session, rtt_ms: 50, loss: 0.01, rate: 1e6, streams: 3 }];
+    say(link, { type: "tunnels", tunnels });
+    await vi.waitFor(async () => expect(await linkState("tunnelling")).toMatchObject({ tunnels }));
+    link.socket.close();
+  });
+
   it.each([
     ["text that is no JSON", "{", 1008, "message_malformed"],
     ["an unknown type", '{"type":"reboot"}', 1008, "message_malformed"],

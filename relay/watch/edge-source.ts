@@ -1,0 +1,127 @@
+// Stats of an edge and of all relays that report to it, by the WebSocket that dashboards use.
+
+import { on } from "node:events";
+import * as v from "valibot";
+import WebSocket from "ws";
+import { LINK_LIMITS } from "../../shared/limits.ts";
+import { SourceError, type StatsSource } from "./source.ts";
+import type { StatsView } from "./view.ts";
+
+const SUBPROTOCOL = "causeway.v1";
+
+const count = v.pipe(v.number(), v.minValue(0));
+const text = v.string();
+
+/** Of a snapshot, what is shown. An edge of another version may say more. */
+const SnapshotSchema = v.object({
+  type: v.literal("snapshot"),
+  at: count,
+  since: count,
+  active: count,
+  totals: v.object({ requests: count, up: count, down: count }),
+  rates: v.object({ up: count, down: count }),
+  services: v.array(
+    v.object({
+      service: text,
+      kind: text,
+      active: count,
+      requests: count,
+      errors: count,
+      up: count,
+      down: count,
+      up_rate: count,
+      down_rate: count,
+    }),
+  ),
+  connections: v.array(
+    v.object({
+      id: text,
+      kind: text,
+      service: text,
+      client: text,
+      user: text,
+      target: text,
+      up: count,
+      down: count,
+      started_at: count,
+    }),
+  ),
+  links: v.array(v.object({ name: text, connected: v.boolean() })),
+});
+
+export function edgeSource(edge: string, token: string): StatsSource {
+  return { views: (signal) => watchEdge(edge, token, signal) };
+}
+
+async function* watchEdge(
+  edge: string,
+  token: string,
+  signal: AbortSignal,
+): AsyncGenerator<StatsView, void, undefined> {
+  const url = new URL("/api/stats/ws", edge);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(url, [SUBPROTOCOL, `bearer.${Buffer.from(token).toString("base64url")}`], {
+    maxPayload: LINK_LIMITS.MESSAGE_BYTES_MAX,
+    handshakeTimeout: LINK_LIMITS.CONNECT_TIMEOUT_MS,
+    followRedirects: false,
+    perMessageDeflate: false,
+  });
+  // Once nobody waits for messages any more an error has nobody to reach.
+  socket.on("error", () => undefined);
+  try {
+    for await (const [data] of on(socket, "message", { signal, close: ["close"] })) {
+      const view = viewOf(edge, String(data));
+      if (view !== undefined) yield view;
+    }
+    throw new SourceError(`The edge at ${edge} has closed the connection`);
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error instanceof SourceError ? error : failure(edge, error);
+  } finally {
+    socket.terminate();
+  }
+}
+
+function failure(edge: string, error: unknown): SourceError {
+  const why = error instanceof Error ? error.message : String(error);
+  const status = Number(/Unexpected server response: (\d{3})/.exec(why)?.[1] ?? 0);
+  if (status === 401 || status === 403)
+    return new SourceError(`The edge at ${edge} refuses the token: ${status}`, { isLasting: true });
+  return new SourceError(`Cannot watch the edge at ${edge}: ${why}`, { cause: error });
+}
+
+/** Undefined for messages of other kinds. @throws SourceError when a snapshot is malformed */
+function viewOf(edge: string, message: string): StatsView | undefined {
+  const parsed = parse(message);
+  if (typeof parsed !== "object" || parsed === null || !("type" in parsed) || parsed.type !== "snapshot")
+    return undefined;
+  const result = v.safeParse(SnapshotSchema, parsed);
+  if (!result.success)
+    throw new SourceError(`What the edge at ${edge} sends is no snapshot: compare the versions`, {
+      isLasting: true,
+    });
+  const { at, since, active, totals, rates, services, connections, links } = result.output;
+  return {
+    source: `the edge ${edge}`,
+    at,
+    since,
+    active,
+    requests: totals.requests,
+    up: totals.up,
+    down: totals.down,
+    up_rate: rates.up,
+    down_rate: rates.down,
+    services: services.map(({ errors, ...row }) => ({ ...row, refused: errors })),
+    users: [],
+    connections,
+    links,
+  };
+}
+
+function parse(message: string): unknown {
+  try {
+    return JSON.parse(message);
+  } catch {
+    return undefined;
+  }
+}
