@@ -1,6 +1,7 @@
 // Who may use the relay: names and passwords, with a growing wait for addresses that keep failing. Passwords are checked
 // by password.ts, which remembers right ones; this file never sees a socket.
 
+import { createHmac, randomBytes } from "node:crypto";
 import type { UserConfig } from "../shared/config/schema.ts";
 import { CausewayError } from "../shared/errors.ts";
 import { RELAY_LIMITS } from "../shared/limits.ts";
@@ -16,6 +17,9 @@ export interface UsersOptions {
 
 export class Users {
   #passwords: ReadonlyMap<string, string> = new Map();
+  /** What unknown names are checked against. */
+  #decoys: readonly string[] = [];
+  readonly #decoyKey = randomBytes(32);
   readonly #failures = new SignInFailures({
     // The last free one begins the wait.
     free: RELAY_LIMITS.AUTH_FREE_FAILURES - 1,
@@ -39,6 +43,7 @@ export class Users {
   /** Takes over a new list; who is signed in stays so. */
   replace(users: readonly UserConfig[]): void {
     this.#passwords = new Map(users.map(({ name, password }) => [name, password]));
+    this.#decoys = users.map(({ password }) => password);
   }
 
   /**
@@ -60,11 +65,18 @@ export class Users {
 
   async #isRight(name: string, password: string): Promise<boolean> {
     const stored = this.#passwords.get(name);
-    // An unknown name costs what a wrong password costs, or the time would tell which names exist.
-    const [decoy] = this.#passwords.values();
-    const isRight = await this.#options.verify(password, stored ?? decoy ?? "");
+    const isRight = await this.#options.verify(password, stored ?? this.#decoyFor(name));
     // Meanwhile the user may have got another password, or gone.
     return isRight && stored !== undefined && this.#passwords.get(name) === stored;
+  }
+
+  /**
+   * An unknown name costs what a wrong password of some user costs, and always of the same one: users' hashes may differ in
+   * cost, and the time would tell which names exist.
+   */
+  #decoyFor(name: string): string {
+    const tag = createHmac("sha256", this.#decoyKey).update(name).digest();
+    return this.#decoys[tag.readUInt32BE() % this.#decoys.length] ?? "";
   }
 
   /**

@@ -15,7 +15,8 @@ import { CausewayError } from "../../shared/errors.ts";
 import type { Ledger } from "../../shared/flow/ledger.ts";
 import { ORDER_LIMITS } from "../../shared/limits.ts";
 import type { Crowd } from "../inbound/connections.ts";
-import { type Entry, type InboundSet, idOf } from "../inbound-set.ts";
+import { type Entry, idOf } from "../inbound-entry.ts";
+import type { InboundSet } from "../inbound-set.ts";
 import { testUrl } from "./proxy-test.ts";
 import { wishFor } from "./start-order.ts";
 
@@ -38,6 +39,7 @@ interface Selector {
 export class RelayControl {
   readonly #options: RelayControlOptions;
   readonly #startedAt = Date.now();
+  #testing = 0;
 
   constructor(options: RelayControlOptions) {
     this.#options = options;
@@ -84,9 +86,16 @@ export class RelayControl {
     };
   }
 
-  #test(order: Extract<Order, { do: "test" }>): Promise<TestReport> {
+  async #test(order: Extract<Order, { do: "test" }>): Promise<TestReport> {
+    // Over the link there are no more than these anyway; the admin API has no bound of its own.
+    if (this.#testing >= ORDER_LIMITS.UNDER_WAY_MAX) throw new CausewayError("too_many_orders");
     const entry = this.#find(order, ({ state, wish }) => state === "running" && isProxy(wish.config.kind));
-    return testUrl(order, { inbound: idOf(entry), deps: entry.built.deps });
+    this.#testing++;
+    try {
+      return await testUrl(order, { inbound: idOf(entry), deps: entry.built.deps });
+    } finally {
+      this.#testing--;
+    }
   }
 
   #close(id: string): CloseReport {

@@ -8,7 +8,7 @@ import type { StartOrder } from "../../shared/control/orders.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { canonicalIp, formatAuthority } from "../../shared/net/address.ts";
 import { isLoopbackAuthority } from "../../shared/net/loopback.ts";
-import type { InboundWish } from "../inbound-set.ts";
+import type { InboundWish } from "../inbound-entry.ts";
 
 type Terms = Pick<RelayConfig, "remote_ports" | "users">;
 
@@ -28,7 +28,8 @@ export function wishFor(order: StartOrder, terms: Terms): InboundWish {
       `Cannot start on ${listen}: the relay has no users to ask for passwords`,
     );
   const config = v.parse(InboundSchema, { kind: order.proxy_type, listen, auth });
-  return { config, origin: "order", key: "", setting: "the order's port" };
+  const said = { address: order.address, auth: order.auth };
+  return { config, origin: "order", key: "", setting: "the order's port", said };
 }
 
 function addressFor({ port, address }: StartOrder, { remote_ports }: Terms): string {

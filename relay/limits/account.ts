@@ -96,12 +96,12 @@ export class Account {
 
   /** Whether bytes are counted or paced at all. */
   get isMetered(): boolean {
-    return this.#shares !== undefined || this.#quota !== undefined;
+    return this.#terms.rate !== undefined || this.#quota !== undefined;
   }
 
   /** The rate of one direction, if there is one. */
   share(way: Way): FairShare | undefined {
-    return this.#shares?.[way];
+    return this.#terms.rate === undefined ? undefined : this.#shares?.[way];
   }
 
   /** New terms hold at once, but for connections that were not metered before. */
@@ -109,8 +109,11 @@ export class Account {
     const { pacing = SYSTEM_PACING } = this.#deps;
     this.#terms = terms;
     const { rate, quota } = terms;
-    if (rate === undefined) this.#shares = undefined;
-    else if (this.#shares === undefined) {
+    if (rate === undefined) {
+      // Kept, for streams that have lanes there: a rate that comes back must not be one for them and one for new ones.
+      this.#shares?.up.lift();
+      this.#shares?.down.lift();
+    } else if (this.#shares === undefined) {
       const share = (way: Way) => new FairShare(rate, pacing, this.#share?.bucket(way, rate));
       this.#shares = { up: share("up"), down: share("down") };
     } else {
@@ -135,6 +138,11 @@ export class Account {
   /** Whether its quota grants anything now. */
   get isOpen(): boolean {
     return this.#quota?.isOpen() !== false;
+  }
+
+  /** Bytes that its quota grants yet in this period; undefined: it has none, or they cannot be read. */
+  get quotaLeft(): number | undefined {
+    return this.#quota?.left?.();
   }
 
   /**

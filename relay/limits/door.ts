@@ -26,11 +26,14 @@ export interface DoorOptions {
 export class Door {
   readonly #denied: CidrSet | undefined;
   readonly #options: DoorOptions;
-  readonly #arrivals = new RateWindow();
-  readonly #clients = new ClientTable<RateWindow>(ACCOUNT_LIMITS.CLIENTS_MAX);
+  readonly #arrivals: RateWindow;
+  readonly #clients: ClientTable<RateWindow>;
 
-  constructor(options: DoorOptions) {
+  /** `before`: what has arrived there counts here; a reload must not let everybody in anew. */
+  constructor(options: DoorOptions, before?: Door) {
     this.#options = options;
+    this.#arrivals = before === undefined ? new RateWindow() : before.#arrivals;
+    this.#clients = before === undefined ? new ClientTable(ACCOUNT_LIMITS.CLIENTS_MAX) : before.#clients;
     this.#denied = options.deny.length === 0 ? undefined : new CidrSet(options.deny);
   }
 
@@ -45,7 +48,10 @@ export class Door {
     return arrivals?.takesAnother() ?? this.#arrivals.take(acceptRate, now).admitted;
   }
 
-  /** Counts an arrival of one address (IPv6: of its /64); false when it has come too often. */
+  /**
+   * Counts an arrival of one address (IPv6: of its /64); false when it has come too often. Then it is none of all clients
+   * either: one that hammers would keep all others out.
+   */
   takesAnotherOf(address: string, now: number): boolean {
     const { clientAcceptRate, arrivals } = this.#options;
     if (clientAcceptRate === undefined) return true;
@@ -56,6 +62,8 @@ export class Door {
       window = new RateWindow();
       this.#clients.set(network, window);
     }
-    return window.take(clientAcceptRate, now).admitted;
+    const { admitted } = window.take(clientAcceptRate, now);
+    if (!admitted) this.#arrivals.giveBack(1);
+    return admitted;
   }
 }

@@ -25,6 +25,7 @@ export class FairShare {
   /** In the order of their turns. */
   readonly #waiting = new Set<Lane>();
   #armed = false;
+  #isLifted = false;
 
   /** `rate` in bytes per second; `bucket` may be one that other threads share. */
   constructor(
@@ -41,7 +42,20 @@ export class FairShare {
   }
 
   setRate(rate: number): void {
+    this.#isLifted = false;
     this.#bucket.setRate(rate, this.#clock.now());
+  }
+
+  /** There is no rate any more: nobody waits, until `setRate` brings one back. */
+  lift(): void {
+    this.#isLifted = true;
+    const released = [...this.#waiting];
+    this.#waiting.clear();
+    this.#bucket.wait(0);
+    for (const lane of released) {
+      lane.credit = 0;
+      lane.resume();
+    }
   }
 
   /** A lane of its own for a stream; `onReady` follows whenever it had to wait. */
@@ -51,6 +65,11 @@ export class FairShare {
 
   /** Fills a lane up to a quantum if nobody waits; false: it waits for its turn now. For lanes only. */
   draw(lane: Lane): boolean {
+    if (this.#isLifted) {
+      // Neither what it owed nor what it moves now is anybody's once there is a rate again.
+      lane.credit = 0;
+      return true;
+    }
     if (this.#waiting.size === 0 && !this.#bucket.othersWait) {
       this.#bucket.fill(this.#clock.now(), false);
       const bytes = Math.min(this.#bucket.tokens, this.#quantum - lane.credit);

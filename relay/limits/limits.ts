@@ -5,6 +5,7 @@ import type { RelayConfig } from "../../shared/config/schema.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import { RELAY_QUOTA_LIMITS } from "../../shared/limits.ts";
 import type { EmitEvent } from "../events.ts";
+import type { UserTermsStats } from "../metrics/stats.ts";
 import type { Account, AccountKind, AccountShare, AccountTerms } from "./account.ts";
 import { Accounts, type UserTerms } from "./accounts.ts";
 import { type Arrivals, Door } from "./door.ts";
@@ -17,7 +18,7 @@ import { Tab } from "./tab.ts";
 export interface LimitedPlace {
   /** Ends the connection. */
   end(): void;
-  /** Calls `after` once the place is left. */
+  /** Calls `after` once the place is left; at once when it has been. */
   onLeave(after: () => void): void;
 }
 
@@ -76,12 +77,12 @@ export class Limits {
   /**
    * Takes over another configuration: connections of users that are gone or over end, other terms hold from now on, and
    * for connections that nobody metered from their next beginning. The state directory stays until the next start.
-   * @throws Error as `open`
+   * @throws Error as `open`; nothing has changed then
    */
   async reload(config: LimitsConfig): Promise<void> {
+    await this.open(config);
     this.#config = config;
-    await this.open();
-    this.#door = doorOf(config, this.#shared);
+    this.#door = doorOf(config, this.#shared, this.#door);
     this.#accounts.setTerms(termsOf(config));
   }
 
@@ -89,10 +90,10 @@ export class Limits {
    * Opens what survives restarts, if a quota needs it.
    * @throws Error when it cannot be opened
    */
-  async open(): Promise<void> {
-    if (this.#file !== undefined || this.#shared !== undefined || !hasQuotas(this.#config)) return;
+  async open(config = this.#config): Promise<void> {
+    if (this.#file !== undefined || this.#shared !== undefined || !hasQuotas(config)) return;
     this.#file = await QuotaFile.open({
-      state: this.#config.state,
+      state: config.state,
       now: Date.now(),
       onFailed: (why) => this.#reportFailed(why),
     });
@@ -138,6 +139,22 @@ export class Limits {
     return this.#accounts.of(kind, name);
   }
 
+  /** What each user of the configuration may do, and what is left of it. */
+  userTerms(): UserTermsStats[] {
+    return this.#config.users.map(({ name, max_connections, rate, quota, expires }) => {
+      const left = quota && this.#accounts.user(name)?.quotaLeft;
+      return {
+        user: name,
+        ...(max_connections !== undefined && { max_connections }),
+        ...(rate !== undefined && { rate }),
+        ...(expires !== undefined && { expires_at: expires }),
+        ...(quota && {
+          quota: { limit: quota.bytes, period: quota.period, ...(left !== undefined && { left }) },
+        }),
+      };
+    });
+  }
+
   /** A client's network has not been heard of for long. */
   forget(network: string): void {
     this.#accounts.forget(network);
@@ -169,6 +186,7 @@ export class Limits {
   /** Accounts are made before the file is open. */
   readonly #store: QuotaStore = {
     lease: (request: LeaseRequest) => this.#file?.lease(request),
+    usage: (request) => this.#file?.usage(request),
     giveBack: (lease, bytes) => this.#file?.giveBack(lease, bytes),
   };
 
@@ -183,8 +201,9 @@ export class Limits {
 function doorOf(
   { deny, accept_rate: acceptRate, per_client }: LimitsConfig,
   arrivals: Arrivals | undefined,
+  before?: Door,
 ): Door {
-  return new Door({ deny, acceptRate, clientAcceptRate: per_client.accept_rate, arrivals });
+  return new Door({ deny, acceptRate, clientAcceptRate: per_client.accept_rate, arrivals }, before);
 }
 
 function hasQuotas({ users, per_client }: LimitsConfig): boolean {

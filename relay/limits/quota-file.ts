@@ -86,6 +86,18 @@ export class QuotaFile implements QuotaStore {
     return this.#attempt(() => this.#transaction(() => this.#lease(request)));
   }
 
+  usage({
+    subject,
+    period,
+    start,
+    now,
+  }: Omit<LeaseRequest, "limit" | "wanted" | "needed">): number | undefined {
+    return this.#attempt(() => {
+      const row = this.#find.get(subject, period) as Row | undefined;
+      return row !== undefined && isOfPeriod(row, start, now) ? row.used : 0;
+    });
+  }
+
   giveBack(
     { subject, period, start }: Pick<LeaseRequest, "subject" | "period" | "start">,
     bytes: number,
@@ -99,9 +111,7 @@ export class QuotaFile implements QuotaStore {
 
   #lease({ subject, period, start, now, limit, wanted, needed }: LeaseRequest): number {
     const row = this.#find.get(subject, period) as Row | undefined;
-    // After a clock went back a little, the later period goes on: beginning again would forget what was used.
-    const isSame =
-      row !== undefined && row.start >= start && row.start - now < RELAY_QUOTA_LIMITS.CLOCK_SLACK_MS;
+    const isSame = row !== undefined && isOfPeriod(row, start, now);
     const used = isSame ? row.used : 0;
     const free = Math.max(0, limit - used);
     const leased = free < needed ? 0 : Math.min(wanted, free);
@@ -165,6 +175,11 @@ export class QuotaFile implements QuotaStore {
       return undefined;
     }
   }
+}
+
+/** After a clock went back a little, the later period goes on: beginning again would forget what was used. */
+function isOfPeriod(row: Row, start: number, now: number): boolean {
+  return row.start >= start && row.start - now < RELAY_QUOTA_LIMITS.CLOCK_SLACK_MS;
 }
 
 function prepare(database: DatabaseSync): void {

@@ -29,6 +29,8 @@ export interface LeaseRequest {
 export interface QuotaStore {
   /** Counts up to `wanted` bytes as used and returns how many; 0: the quota is used up; undefined: the store failed. */
   lease(request: LeaseRequest): number | undefined;
+  /** Bytes of a period that are counted as used, leased ones among them; undefined: it cannot tell. */
+  usage?(request: Pick<LeaseRequest, "subject" | "period" | "start" | "now">): number | undefined;
   /** Of a lease, `bytes` were not used. */
   giveBack(lease: Pick<LeaseRequest, "subject" | "period" | "start">, bytes: number): void;
 }
@@ -51,6 +53,8 @@ export interface Quota {
   charge(bytes: number): boolean;
   isOpen(): boolean;
   release(): void;
+  /** Bytes left in this period; undefined: they cannot be read. Absent: the quota is kept elsewhere. */
+  left?(): number | undefined;
 }
 
 class OwnPurse implements Purse {
@@ -132,6 +136,16 @@ export class QuotaLease implements Quota {
     const { period } = this.#terms;
     const left = this.#purse.empty();
     if (left > 0) this.#store.giveBack({ subject: this.#subject, period, start: this.#start }, left);
+  }
+
+  left(): number | undefined {
+    const now = this.#now();
+    const { bytes, period } = this.#terms;
+    const start = period === "total" ? 0 : periodAt(period, now).start;
+    const used = this.#store.usage?.({ subject: this.#subject, period, start, now });
+    if (used === undefined) return undefined;
+    const leased = now < this.#end ? this.#purse.left : 0;
+    return Math.max(0, bytes - used + leased);
   }
 
   #renew(needed: number): boolean {

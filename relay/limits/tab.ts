@@ -12,6 +12,7 @@ export class Tab {
   #user: Account | undefined;
   readonly #client: Account | undefined;
   #isOver = false;
+  #hasLeft = false;
 
   constructor(seat: Seat, client: Account | undefined) {
     this.#client = client;
@@ -41,7 +42,7 @@ export class Tab {
 
   /** Takes a seat with the client's address; false when there is none. */
   sitsClient(): boolean {
-    return this.#client === undefined || this.#client.sits(this.#seat);
+    return this.#client === undefined || this.#hasLeft || this.#client.sits(this.#seat);
   }
 
   /**
@@ -51,7 +52,8 @@ export class Tab {
   admit(user: Account | undefined): void {
     this.#client?.check();
     user?.check();
-    if (user === this.#user) return;
+    // Who left while its password was being checked would never give the seat back.
+    if (user === this.#user || this.#hasLeft) return;
     if (user?.sits(this.#seat) === false) throw new CausewayError("connections_exceeded");
     this.#user?.rise(this.#seat);
     this.#user = user;
@@ -69,8 +71,9 @@ export class Tab {
     return shares.length === 0 ? undefined : new Pacer(shares, onReady);
   }
 
-  /** The connection has ended. */
+  /** The connection has ended: it takes no seat any more. */
   leave(): void {
+    this.#hasLeft = true;
     for (const account of this.#payers()) account.rise(this.#seat);
     this.#client?.letGo();
   }

@@ -25,13 +25,19 @@ export function isInstalled(command: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 }
 
-/** Starts a program and waits until its port accepts connections. */
-export async function startProgram(command: string, args: readonly string[], port: number): Promise<Child> {
+/** Starts a program and waits until its port accepts connections; undefined: it listens for UDP alone. */
+export async function startProgram(
+  command: string,
+  args: readonly string[],
+  port: number | undefined,
+): Promise<Child> {
   // Peers log every connection; what our own scripts say is an error.
   const errors = command === process.execPath ? "inherit" : "ignore";
-  const child = spawn(command, args, { stdio: ["ignore", "ignore", errors] });
+  // As many descriptors as the system lets: ten thousand connections of a proxy take two each.
+  const script = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$@"';
+  const child = spawn("sh", ["-c", script, "sh", command, ...args], { stdio: ["ignore", "ignore", errors] });
   running.add(child);
-  await untilListening(port);
+  if (port !== undefined) await untilListening(port);
   return {
     pid: child.pid ?? 0,
     async stop() {
@@ -55,13 +61,27 @@ export function cpuSeconds(pid: number): number {
   return processTree(pid).reduce((sum, id) => sum + ownCpuSeconds(id), 0);
 }
 
-function processTree(pid: number): number[] {
-  const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" });
-  const children = (stdout ?? "")
-    .split("\n")
-    .map(Number)
-    .filter((id) => id > 0);
-  return [pid, ...children.flatMap(processTree)];
+/** Memory of a process and its descendants, shared pages in parts: Linux only, NaN elsewhere. */
+export function memoryBytes(pid: number): number {
+  return processTree(pid).reduce((sum, id) => sum + ownMemoryBytes(id), 0);
+}
+
+function ownMemoryBytes(pid: number): number {
+  try {
+    const [, kb] = /^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? [];
+    return Number(kb) * 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** A process and its descendants; asked for once, because some proxies have hundreds. */
+function processTree(root: number): number[] {
+  const { stdout } = spawnSync("ps", ["-e", "-o", "pid=,ppid="], { encoding: "utf8" });
+  const pairs = (stdout ?? "").split("\n").map((line) => line.trim().split(/ +/).map(Number));
+  const tree = [root];
+  for (const parent of tree) tree.push(...pairs.flatMap(([pid, of]) => (of === parent && pid ? [pid] : [])));
+  return tree;
 }
 
 function ownCpuSeconds(pid: number): number {

@@ -9,6 +9,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
+/** The value that a share of all, from 0 to 1, does not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
 /** Median of the ratios pair by pair: the machine's speed drifts, and a pair is measured within seconds. */
 export function medianRatio(figures: readonly number[], baseline: readonly number[]): number {
   return median(figures.map((figure, round) => figure / (baseline[round] ?? Number.NaN)));

@@ -12,15 +12,19 @@ export interface Peer {
   readonly port: number;
   /** False: a plain TCP forward to the origin, which has no handshake. */
   readonly isSocks: boolean;
+  /** Another way to run one of the others, of interest only where threads could help. */
+  readonly isVariant?: boolean;
   readonly child: Child;
 }
 
 const LOCAL = { host: "127.0.0.1", port: 0, setting: "port" } as const;
 const ROOT = join(import.meta.dirname, "..", "..");
 
-export async function startPeers(originPort: number): Promise<{ peers: Peer[]; missing: string[] }> {
+export async function startPeers(
+  originPort: number,
+): Promise<{ peers: Peer[]; missing: string[]; directory: string }> {
   const directory = await mkdtemp(join(tmpdir(), "causeway-bench-"));
-  const peers = [await causeway(directory), await pipeProxy()];
+  const peers = [await causeway(directory), await causeway(directory, 2), await pipeProxy()];
   const missing: string[] = [];
   const optional: readonly [string, () => Promise<Peer>][] = [
     ["danted", () => dante(directory)],
@@ -31,15 +35,22 @@ export async function startPeers(originPort: number): Promise<{ peers: Peer[]; m
     if (isInstalled(command)) peers.push(await start());
     else missing.push(command);
   }
-  return { peers, missing };
+  // Two more that people compare with: named, so that nobody takes them for measured.
+  missing.push(...["3proxy", "gost"].filter((command) => !isInstalled(command)));
+  return { peers, missing, directory };
 }
 
-async function causeway(directory: string): Promise<Peer> {
+async function causeway(directory: string, workers = 1): Promise<Peer> {
   const port = await claimPort(LOCAL);
-  const config = join(directory, "causeway.toml");
-  await writeFile(config, `[relay]\n[[relay.inbounds]]\nkind = "mixed"\nlisten = "127.0.0.1:${port}"\n`);
+  const config = join(directory, `causeway-${workers}.toml`);
+  await writeFile(
+    config,
+    `[relay]\nworkers = ${workers}\n[[relay.inbounds]]\nkind = "mixed"\nlisten = "127.0.0.1:${port}"\n`,
+  );
   const args = [join(ROOT, "relay/main.ts"), "relay", "--config", config, "--log-level", "warn"];
-  return { name: "causeway", port, isSocks: true, child: await startProgram(process.execPath, args, port) };
+  const child = await startProgram(process.execPath, args, port);
+  const name = workers === 1 ? "causeway" : `causeway, workers = ${workers}`;
+  return { name, port, isSocks: true, isVariant: workers > 1, child };
 }
 
 async function pipeProxy(): Promise<Peer> {

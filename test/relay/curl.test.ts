@@ -1,7 +1,10 @@
 // The relay as curl sees it; skipped on machines without curl.
 
 import { execFile, spawnSync } from "node:child_process";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { hashPassword } from "../../relay/password.ts";
@@ -29,9 +32,16 @@ describe.skipIf(!hasCurl)("curl", () => {
     ["--socks5-hostname", "localhost", ""],
     ["-x", "localhost", "http://"],
     ["-p -x", "localhost", "http://"],
+    ["--socks5", "[::1]", ""],
+    ["--socks5-hostname", "[::1]", ""],
+    ["-p -x", "[::1]", "http://"],
   ])("fetches through %s", async (option, host, scheme) => {
     const body = "0123456789".repeat(10_000);
-    const origin = await listenForTest(createServer((_, res) => res.end(body)));
+    const at = host === "[::1]" ? "::1" : "127.0.0.1";
+    const origin = await listenForTest(
+      createServer((_, res) => res.end(body)),
+      at,
+    );
     const { port } = await startRelay();
     const result = await curl(
       ...option.split(" "),
@@ -61,5 +71,34 @@ describe.skipIf(!hasCurl)("curl", () => {
     const url = `http://127.0.0.1:${await closedPort()}/`;
     expect((await curl("--socks5", `127.0.0.1:${port}`, url)).code).toBe(97);
     expect((await curl("-x", `http://127.0.0.1:${port}`, url)).out).toContain("connection_refused");
+  });
+
+  it.each(["socks5h", "socks4a", "http"])(
+    "uploads, and keeps a connection for several requests (%s)",
+    async (scheme) => {
+      const origin = await listenForTest(
+        createServer(async (req, res) => {
+          let bytes = 0;
+          for await (const chunk of req) bytes += (chunk as Buffer).length;
+          res.end(`${req.method} ${bytes};`);
+        }),
+      );
+      const running = await startRelay();
+      const url = `http://127.0.0.1:${origin}/`;
+      const file = join(await mkdtemp(join(tmpdir(), "causeway-curl-")), "body");
+      await writeFile(file, Buffer.alloc(300_000));
+      const proxy = ["-x", `${scheme}://127.0.0.1:${running.port}`];
+      const result = await curl(...proxy, "-T", file, url, "--next", ...proxy, "-d", "abc", url);
+      expect(result).toEqual({ code: 0, out: "PUT 300000;POST 3;" });
+    },
+  );
+
+  it("is told apart: no such name, a policy denial, a command that is not offered", async () => {
+    const { port } = await startRelay({ inbound: { listen: "127.0.0.1:0" } });
+    const url = `http://127.0.0.1:${port}/`;
+    expect((await curl("-x", `http://127.0.0.1:${port}`, url)).out).toContain("target_refused");
+    const unknown = await curl("-x", `http://127.0.0.1:${port}`, "http://no-such-name.invalid/");
+    expect(unknown.out).toMatch(/name_un(known|resolved)/);
+    expect((await curl("--socks4", `127.0.0.1:${port}`, url)).code).toBe(97);
   });
 });

@@ -6,6 +6,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type AdminServer, startAdmin } from "../../../relay/admin/server.ts";
+import { relayMetrics } from "../../../relay/metrics/relay-metrics.ts";
 import type { InboundReport, StatusReport } from "../../../shared/control/orders.ts";
 import { openSocks, type RunningRelay, startEcho, startRelay } from "../harness.ts";
 
@@ -35,6 +36,8 @@ async function startApi(): Promise<Api> {
     token: TOKEN,
     obey: (order) => relay.obey(order),
     connections: () => relay.ledger.records(),
+    stats: () => relay.stats(),
+    metrics: () => relayMetrics(relay.stats()),
     reload,
   });
   onTestFinished(() => admin.stop());

@@ -8,6 +8,7 @@ import type {
   StatusReport,
   TestReport,
 } from "../../../shared/control/orders.ts";
+import { ORDER_LIMITS } from "../../../shared/limits.ts";
 import {
   closedPort,
   failingOutbound,
@@ -50,6 +51,41 @@ describe("RelayControl: start and stop", () => {
       connections: 1,
       inbounds: [{ kind: "mixed", port: running.port, state: "running", origin: "config", connections: 1 }],
     });
+  });
+
+  it("starts a stopped inbound of the configuration as it is there, and never wider than the order says", async () => {
+    const listed = await closedPort();
+    const running = await startRelay({
+      config: { users: [{ name: "alice", password: "x" }] },
+      inbound: { kind: "socks", listen: `0.0.0.0:${listed}`, auth: "password" },
+    });
+    const order = { do: "start", port: listed, proxy_type: "socks" } as const;
+    await report(running, { do: "stop", port: listed, mode: "now" });
+    const narrow = await report<InboundReport>(running, { ...order, address: "127.0.0.1" });
+    expect(narrow).toMatchObject({ address: "127.0.0.1", origin: "order" });
+    await report(running, { do: "stop", port: listed, mode: "now" });
+    const open = await report<InboundReport>(running, { ...order, auth: "none" });
+    expect(open).toMatchObject({ address: "127.0.0.1", auth: "none", origin: "order" });
+    await report(running, { do: "stop", port: listed, mode: "now" });
+    const again = await report<InboundReport>(running, { ...order, auth: "password" });
+    expect(again).toMatchObject({ address: "0.0.0.0", auth: "password", origin: "config" });
+  });
+
+  it("tests no more URLs at once than its bound", async () => {
+    const running = await startRelay();
+    const silent = await startTarget(() => undefined);
+    const order = { do: "test", url: `http://127.0.0.1:${silent}/`, user: "" } as const;
+    const asked = Array.from({ length: ORDER_LIMITS.UNDER_WAY_MAX }, () => running.relay.obey(order));
+    expect(codeOf(await running.relay.obey(order))).toBe("too_many_orders");
+    await expect.poll(() => [...running.relay.ledger.records()].length).toBe(asked.length);
+    for (const { id } of [...running.relay.ledger.records()])
+      await running.relay.obey({ do: "close", connection: id });
+    await Promise.all(asked);
+    const last = running.relay.obey(order);
+    await expect.poll(() => [...running.relay.ledger.records()].length).toBe(1);
+    for (const { id } of [...running.relay.ledger.records()])
+      await running.relay.obey({ do: "close", connection: id });
+    expect(codeOf(await last)).toBeUndefined();
   });
 
   it("drains: nothing new is accepted, what is open goes on, and then the inbound is gone", async () => {

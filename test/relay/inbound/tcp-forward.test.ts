@@ -106,6 +106,8 @@ describe("a TCP forward", () => {
 
   it("does not hold on to a client that leaves while the target is dialled", async () => {
     const running = await startRelay({
+      // The reset may be read after the order to stop.
+      config: { drain_timeout: 5_000 },
       inbound: { kind: "tcp", target: "127.0.0.1:1" },
       parts: {
         outbound: {

@@ -1,8 +1,11 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { Account } from "../../../relay/limits/account.ts";
 import { Accounts } from "../../../relay/limits/accounts.ts";
 import { Tab } from "../../../relay/limits/tab.ts";
 import { ACCOUNT_LIMITS } from "../../../shared/limits.ts";
+import { FakePacing } from "./fake-pacing.ts";
 
+const MB = 1_000_000;
 const NOW = Date.UTC(2027, 0, 1);
 
 function accounts(options: Partial<ConstructorParameters<typeof Accounts>[0]>) {
@@ -83,5 +86,50 @@ describe("Accounts", () => {
 
   it("has no account for addresses without bounds", () => {
     expect(accounts({}).made.client("10.0.0.1")).toBeUndefined();
+  });
+
+  it("lets streams go on at once whose rate is taken away, and holds all of them when it is back", () => {
+    const pacing = new FakePacing();
+    const alice = new Account(
+      "user",
+      "alice",
+      { rate: MB },
+      {
+        store: { lease: () => undefined, giveBack: () => undefined },
+        onEnded: () => undefined,
+        pacing,
+      },
+    );
+    const tab = () => {
+      const made = new Tab({ end: () => undefined }, undefined);
+      made.admit(alice);
+      return made;
+    };
+    const stream = () => {
+      const counted = { moved: 0, pacer: tab().pacer("down", () => read()) };
+      const read = (): void => {
+        // No more than this in one go, as no socket has more.
+        for (let reads = 0; reads < 1_000; reads++) {
+          counted.moved += 10_000;
+          if (counted.pacer?.spend(10_000) === false) return;
+        }
+      };
+      if (counted.pacer?.ask() !== false) read();
+      return { counted, read };
+    };
+    const early = stream();
+    pacing.advance(1_000);
+    expect(early.counted.moved).toBeLessThan(1.2 * MB);
+    alice.setTerms({});
+    expect([alice.isMetered, tab().pacer("down", () => undefined)]).toEqual([false, undefined]);
+    early.read();
+    expect(early.counted.moved).toBeGreaterThan(10 * MB);
+    alice.setTerms({ rate: MB });
+    const before = early.counted.moved;
+    early.read();
+    const late = stream();
+    pacing.advance(10_000);
+    expect(early.counted.moved - before + late.counted.moved).toBeLessThan(10.5 * MB);
+    expect(late.counted.moved).toBeGreaterThan(4 * MB);
   });
 });

@@ -28,4 +28,26 @@ describe("Door", () => {
     expect(door.takesAnotherOf("2001:db8::2", 0)).toBe(false);
     expect(door.takesAnotherOf("2001:db8:0:1::2", 0)).toBe(true);
   });
+
+  it("leaves the arrivals of all to others when one address comes too often", () => {
+    const rate = (count: number) => ({ count, windowMs: 1_000 });
+    const door = new Door({ deny: [], acceptRate: rate(5), clientAcceptRate: rate(2) });
+    const arrives = (address: string) => door.takesAnother(0) && door.takesAnotherOf(address, 0);
+    for (let times = 0; times < 100; times++) arrives("192.0.2.1");
+    expect(["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"].map(arrives)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it("goes on counting where the one before it stood", () => {
+    const rate = { count: 1, windowMs: 1_000 };
+    const options = { deny: [], acceptRate: rate, clientAcceptRate: rate };
+    const before = new Door(options);
+    expect([before.takesAnother(0), before.takesAnotherOf("192.0.2.1", 0)]).toEqual([true, true]);
+    const after = new Door(options, before);
+    expect([after.takesAnother(0), after.takesAnotherOf("192.0.2.1", 0)]).toEqual([false, false]);
+  });
 });

@@ -104,7 +104,7 @@ describe("a relay with two threads", () => {
       Array.from({ length: 20 }, () => openSocks(running.port, "127.0.0.1", echo)),
     );
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(5);
-    expect(running.of("connections_full").length).toBeGreaterThan(0);
+    await running.event("connections_full");
   });
 
   it("starts and stops inbounds by order, and lets nobody dial them", async () => {
