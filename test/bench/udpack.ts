@@ -1,8 +1,8 @@
 // `npm run bench:udpack`: one download at a time through UDPack with each of its engines and through kcptun, every tunnel a
 // TCP forward with ends of their own processes and datagrams of 1,400 bytes. On clean loopback, then over a link in user space
 // with a bottleneck, 50 ms of round trip, and loss. MB/s, CPU of both ends, bytes on the wire; rounds are interleaved. Loopback
-// only; ends by itself after about five minutes. `-- --quick`: one short round;
-// `-- clean` or `-- lossy`: that part alone.
+// only; ends by itself after about five minutes. `-- --quick`: one short round; `-- clean` or `-- lossy`: that part
+// alone. Elsewhere's load shows as wide ranges: CPU per GB is then the steadier figure.
 
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
