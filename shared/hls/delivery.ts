@@ -36,8 +36,11 @@ export function areDirectivesLegal(query: string): boolean {
 export interface Delivery {
   /** The URL without directives. */
   readonly plainUrl: string;
-  /** The origin answers only once it has what is asked for. */
-  readonly blocking: boolean;
+  /**
+   * Once this segment is there what is waited for surely is, too: a part beyond a segment's last is the next one's (RFC
+   * 8216bis section 6.2.5.2). Undefined: the origin answers at once.
+   */
+  readonly awaited: number | undefined;
 }
 
 /** Undefined for a URL without directives. */
@@ -45,11 +48,15 @@ export function readDelivery(url: string): Delivery | undefined {
   const mark = url.indexOf("?");
   if (mark < 0 || !url.includes("_HLS_", mark)) return undefined;
   const query = url.slice(mark + 1);
-  const names = new Set(queryPairs(query).map(({ name }) => name));
-  if (!names.has(MSN) && !names.has(SKIP)) return undefined;
+  const values = new Map(queryPairs(query).map(({ name, value }) => [name, value]));
+  const awaited = values.get(MSN);
+  if (awaited === undefined && !values.has(SKIP)) return undefined;
   const rest = filterQuery(query, (name) => !DELIVERY_NAMES.has(name));
   const plainUrl = rest === "" ? url.slice(0, mark) : `${url.slice(0, mark)}?${rest}`;
-  return { plainUrl, blocking: names.has(MSN) };
+  return {
+    plainUrl,
+    awaited: awaited === undefined ? undefined : Number(awaited) + (values.has(PART) ? 1 : 0),
+  };
 }
 
 /** True for a delta update: segments are left out of it, so it stands for the whole with those only who know them. */

@@ -55,3 +55,11 @@ function readRange(text: string, next: number): ByteRange | undefined {
   const first = match?.[2] === undefined ? next : Number(match[2]);
   return { first, last: first + length - 1 };
 }
+
+/** The media sequence number of the last segment; undefined where there is none. */
+export function lastSequence(text: string): number | undefined {
+  const first = Number(/^#EXT-X-MEDIA-SEQUENCE:\s*(\d{1,15})/m.exec(text)?.[1] ?? 0);
+  let count = 0;
+  for (let at = text.indexOf(SEGMENT); at >= 0; at = text.indexOf(SEGMENT, at + 1)) count++;
+  return count === 0 ? undefined : first + count - 1;
+}

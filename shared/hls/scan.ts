@@ -75,15 +75,8 @@ const TILDE = 0x7e;
 const BOM = 0xfeff;
 /** What hosts, accounts and queries are written with. */
 const ADDRESS = /\/\/|[?&=@]/;
-/** A byte order mark, #EXTM3U and the character behind it fit. */
-const HEAD_BYTES = 16;
 /** Longer target durations are taken for mistakes: nothing may stay cached for hours because of one. */
 const TARGET_DURATION_S_MAX = 600;
-
-/** {@link isPlaylist} for a body's first bytes. */
-export function isPlaylistBody(bytes: Uint8Array): boolean {
-  return bytes[0] !== undefined && isPlaylist(new TextDecoder().decode(bytes.subarray(0, HEAD_BYTES)));
-}
 
 /** True when the text begins as RFC 8216 section 4.3.1.1 demands, after an optional byte order mark. */
 export function isPlaylist(text: string): boolean {

@@ -103,7 +103,8 @@ describe.skipIf(!hasFfprobe)("in ffmpeg", () => {
         "v",
         "-count_packets",
         "-read_intervals",
-        "%+4",
+        // By packets: where the pictures begin anew, times go back.
+        "%+#60",
         "-of",
         "csv=p=0",
       ],

@@ -119,6 +119,22 @@ describe("prefetch = n", () => {
     for (const n of [3, 4]) expect(origin.count(`/ahead/${name}/${n}.ts`)).toBe(1);
   });
 
+  it("leaves alone what may not be kept", async () => {
+    const name = folder();
+    let first = 1;
+    origin.on(`/ahead/${name}/v.m3u8`, (_, response) => void response.end(live(first, ["1.ts"], 1)));
+    origin.file(`/ahead/${name}/1.ts`, "x", { "cache-control": "no-store" });
+    await (await get(`ch_ahead/${name}/v.m3u8`)).text();
+    await vi.waitFor(() => expect(origin.count(`/ahead/${name}/1.ts`)).toBe(1));
+    for (const next of [2, 3]) {
+      first = next;
+      await vi.waitFor(async () => {
+        expect(await (await get(`ch_ahead/${name}/v.m3u8`)).text()).toContain(`SEQUENCE:${next}`);
+      });
+    }
+    expect(origin.count(`/ahead/${name}/1.ts`)).toBe(1);
+  });
+
   it("holds up nobody: a segment that the origin holds back leaves the playlist alone", async () => {
     const name = folder();
     const gate = Promise.withResolvers<void>();

@@ -81,7 +81,12 @@ describe("an origin that fails", () => {
       expect([reply.status, await codeOf(reply)]).toEqual([502, "origin_status"]);
     }, poll);
     origin.file("/stale/index.m3u8", live);
-    expect((await get("ch_stale/stream.m3u8")).status).toBe(200);
+    const back = await vi.waitFor(async () => {
+      const reply = await get("ch_stale/stream.m3u8");
+      expect(reply.status).toBe(200);
+      return reply;
+    }, poll);
+    expect(await back.text()).toBe(live);
   });
 
   it("that is down is 502 upstream_unreachable", async () => {

@@ -3,15 +3,16 @@
 
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
-import { failureResponse } from "../error-response.ts";
+import { failureResponse, withFields } from "../error-response.ts";
 import type { Exchange } from "../exchange.ts";
 import { CATCHUP_PATH, redirectToProgramme } from "../lists/catchup.ts";
+import { resolveRecording, serveRecording } from "../lists/recording.ts";
 import { STREAM_PATH, serveTransportStream } from "../ts/serve.ts";
 import { type Admitted, admit, isGuarded } from "./access/admission.ts";
 import { isDocumentPath, resolveDocument, serveDocument } from "./document.ts";
 import { sourceInUse } from "./object/state.ts";
 import { servePlaylist } from "./playlist.ts";
-import { preflight, withCors } from "./reply.ts";
+import { cacheStatus, preflight, withCors } from "./reply.ts";
 import { serveSegment } from "./segment.ts";
 import { isSteered, steerTarget } from "./steering.ts";
 import { resolveTarget } from "./target.ts";
@@ -60,11 +61,13 @@ async function serve(x: Exchange, channel: ChannelConfig, rest: string): Promise
   const isProgramme = channel.catchup !== undefined && rest.startsWith("b/");
   if (channel.kind === "ts" && !isProgramme) return serveTransportStream(x, channel, rest);
   if (rest === STREAM_PATH) throw new CausewayError("channel_is_hls");
+  const recording = isProgramme ? await resolveRecording(x, channel, rest) : undefined;
   const document = isDocumentPath(rest) ? await resolveDocument(x, channel, rest) : undefined;
-  const asked = document ?? (await resolveTarget(x, channel, rest));
+  const asked = recording ?? document ?? (await resolveTarget(x, channel, rest));
   const target = !document && isSteered(x) ? await steerTarget(x, channel, asked) : asked;
   const visit = new Visit(x, channel.id, target.url);
   try {
+    if (recording) return await serveRecording(visit, channel, recording);
     if (document) return await serveDocument(visit, channel, { rest, target: document });
     if (!target.playlist) return await serveSegment(visit, channel, target);
     const reply = await servePlaylist(visit, channel, { rest, target });
@@ -72,7 +75,7 @@ async function serve(x: Exchange, channel: ChannelConfig, rest: string): Promise
     return reply;
   } catch (error) {
     visit.fail(error);
-    throw error;
+    throw withFields(error, [["cache-status", cacheStatus("bypass")]]);
   }
 }
 

@@ -18,6 +18,8 @@ export interface Directory {
   readonly live: boolean;
   /** For how long it counts that the origin does not have something, in milliseconds. */
   readonly missingMs: number;
+  /** Whatever is named there is a segment, and whole already: no playlist names parts or ranges of it. */
+  readonly isWhole: boolean;
 }
 
 interface Known extends Directory {
@@ -25,7 +27,7 @@ interface Known extends Directory {
   readonly growing: Map<string, { readonly urls: readonly string[]; readonly until: number }>;
 }
 
-const UNKNOWN: Directory = { neededMs: 0, live: false, missingMs: LIMITS.MISSING_MS };
+const UNKNOWN: Directory = { neededMs: 0, live: false, missingMs: LIMITS.MISSING_MS, isWhole: false };
 /** Playlists of one directory with files that grow. */
 const GROWING_MAX = 16;
 
@@ -58,6 +60,7 @@ export function noteDirectories(channel: ChannelConfig, stored: StoredPlaylist):
   const directories = directoriesOf(stored, resolver);
   const neededMs = availableMs(playlist, countSegments(stored));
   const hasParts = text.includes("#EXT-X-PART-INF:");
+  const isWhole = !hasParts && !text.includes("BYTERANGE");
   const missingMs = hasParts ? LIMITS.MISSING_PART_MS : LIMITS.MISSING_MS;
   const urls = hasParts ? growingFiles(stored, resolver) : [];
   const name = readDelivery(url)?.plainUrl ?? url;
@@ -75,6 +78,7 @@ export function noteDirectories(channel: ChannelConfig, stored: StoredPlaylist):
       neededMs: Math.max(neededMs, before?.neededMs ?? 0),
       live: playlist.live,
       missingMs: Math.min(missingMs, before?.missingMs ?? missingMs),
+      isWhole: isWhole && (before?.isWhole ?? true),
       growing,
     });
   }

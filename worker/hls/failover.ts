@@ -14,6 +14,7 @@ import { isFault, isSilence, ViewersFault } from "./faults.ts";
 import { currentState, type SourceState, tell, tellFailed } from "./object/state.ts";
 import { withQuery } from "./pins.ts";
 import type { LoadedPlaylist } from "./playlist-store.ts";
+import { refused } from "./refusals.ts";
 import {
   blocksIn,
   keep,
@@ -35,7 +36,7 @@ const resting = new ByteLru<{ readonly code: ErrorCode; readonly until: number }
 export async function loadTrack(x: Exchange, channel: ChannelConfig, target: Tracked): Promise<LoadedTrack> {
   const key = trackName(x, channel, target);
   const rest = resting.get(key);
-  if (rest && Date.now() < rest.until) return lastGood(x, channel, target, new CausewayError(rest.code));
+  if (rest && Date.now() < rest.until) return lastGood(x, channel, target, refused(rest.code));
   let state = await currentState(x, channel);
   tryPreferred(x, channel, target);
   const until = Date.now() + LIMITS.REQUEST_MS;

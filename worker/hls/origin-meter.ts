@@ -39,6 +39,14 @@ function byteCount(host: Host, channel: string): ByteCount {
   };
 }
 
+/** What is read of `to` is what was not read of `from`. */
+export function handCountOn(from: ReadableStream, to: ReadableStream): void {
+  const count = counts.get(from);
+  if (!count) return;
+  counts.delete(from);
+  counts.set(to, count);
+}
+
 /** Where to count what is read of `body`; undefined for one that comes from no origin. */
 export function byteCountOf(body: unknown): ByteCount | undefined {
   return body instanceof ReadableStream ? counts.get(body) : undefined;

@@ -4,6 +4,7 @@
 
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
+import { basicCredentials } from "../../shared/http/basic-credentials.ts";
 import { cookieField } from "../../shared/http/cookie-jar.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
 import type { Exchange } from "../exchange.ts";
@@ -135,26 +136,13 @@ function fieldsFor(way: Way, { to, range, compressed }: Hop): Headers {
   const fields = new Headers(sameHost(to, way.source) ? way.trustedFields : way.fields);
   fields.set("accept-encoding", compressed ? "gzip, br" : "identity");
   if (range !== undefined) fields.set("range", range);
-  if (to.username !== "" && !fields.has("authorization")) fields.set("authorization", basic(to));
+  if (to.username !== "" && !fields.has("authorization")) fields.set("authorization", basicCredentials(to));
   const jar = cookieJar(way.jar);
   if (jar) {
     const cookie = cookieField(fields.get("cookie"), jar.match(to, Date.now()));
     if (cookie !== undefined) fields.set("cookie", cookie);
   }
   return fields;
-}
-
-function basic({ username, password }: URL): string {
-  const text = `${decodeUserinfo(username)}:${decodeUserinfo(password)}`;
-  return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(text)))}`;
-}
-
-function decodeUserinfo(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 async function assertGood(response: Response): Promise<void> {

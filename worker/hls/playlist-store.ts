@@ -7,16 +7,17 @@ import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { Tier } from "../../shared/flow/channel.ts";
 import { isDelta, readDelivery } from "../../shared/hls/delivery.ts";
 import { playlistLifetime } from "../../shared/hls/freshness.ts";
+import { lastSequence } from "../../shared/hls/newest.ts";
 import { CACHE_LIMITS, HLS_LIMITS as LIMITS, SHIELD_LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import { within } from "../cache/deadline.ts";
 import { ALONE, Flights } from "../cache/flights.ts";
-import { Reservations } from "../cache/reservations.ts";
 import type { Exchange } from "../exchange.ts";
 import { readBucket, writeBucket } from "./bucket.ts";
 import { cacheKey } from "./cache-key.ts";
 import { noteDirectories } from "./directories.ts";
 import { readEdge, writeEdge } from "./edge-cache.ts";
+import { takeHold } from "./holds.ts";
 import {
   type FetchedPlaylist,
   fetchPlaylist,
@@ -24,7 +25,7 @@ import {
   parsePlaylist,
 } from "./playlist-fetch.ts";
 import { prefetch } from "./prefetch.ts";
-import { noteRefusal, refusalOf } from "./refusals.ts";
+import { noteRefusal, refusalOf, refused } from "./refusals.ts";
 import { type Facts, isFresh } from "./resource.ts";
 import { claim, failureKeptMs, type Settle } from "./shield.ts";
 import type { StoredPlaylist } from "./stored-playlist.ts";
@@ -33,6 +34,8 @@ import type { Target } from "./target.ts";
 export interface LoadedPlaylist {
   readonly tier: Tier;
   readonly stored: StoredPlaylist;
+  /** Why it is an old one, or the whole instead of what was asked for by directives. */
+  readonly failure?: ErrorCode | undefined;
 }
 
 type Outcome =
@@ -50,6 +53,8 @@ interface Wanted {
   /** Of the whole playlist as it is; the same as `key` without delivery directives. */
   readonly plainKey: string;
   readonly blocking: boolean;
+  /** As in Delivery. */
+  readonly awaited?: number | undefined;
   /** What others have is of use from then on: milliseconds since the epoch. */
   readonly since: number;
 }
@@ -59,9 +64,9 @@ function wantedOf(x: Exchange, channel: ChannelConfig, target: Target): Omit<Wan
   const key = cacheKey(x, channel, target, variables);
   const delivery = readDelivery(target.url);
   if (!delivery) return { x, channel, target, key, plainKey: key, blocking: false };
-  const { plainUrl: url, blocking } = delivery;
+  const { plainUrl: url, awaited } = delivery;
   const plainKey = cacheKey(x, channel, { url, source: target.source }, variables);
-  return { x, channel, target, key, plainKey, blocking };
+  return { x, channel, target, key, plainKey, blocking: awaited !== undefined, awaited };
 }
 
 /** The playlist at `target` as this isolate has it, however old. */
@@ -84,42 +89,63 @@ export async function loadPlaylist(
   since = 0,
 ): Promise<LoadedPlaylist> {
   const wanted = { ...wantedOf(x, channel, target), since };
-  const { key } = wanted;
-  const kept = memory.get(key);
-  const now = Date.now();
-  if (kept && isFresh(kept.facts, now) && kept.facts.at >= since) return { tier: "memory", stored: kept };
-  const usable = isUsable(kept, now) ? kept : undefined;
-  if (usable && now < usable.retryAt) return { tier: "stale", stored: usable };
-  const refused = refusalOf(key, now);
-  if (refused !== undefined) return usableInstead(wanted, refused);
+  for (let turn = 0; turn < FOLLOWS_MAX; turn++) {
+    const kept = memory.get(wanted.key);
+    const now = Date.now();
+    if (kept && isFresh(kept.facts, now) && kept.facts.at >= since) return { tier: "memory", stored: kept };
+    if (turn === 0 && isAnswered(wanted, now)) return loadPlaylist(x, channel, plainOf(target), since);
+    const usable = isUsable(kept, now) ? kept : undefined;
+    if (usable && now < usable.retryAt) return { tier: "stale", stored: usable };
+    const code = refusalOf(refusalKey(wanted), now);
+    if (code !== undefined) return usableInstead(wanted, refused(code));
+    const work = fetched(wanted, now);
+    if (!work) return loadPlaylist(x, channel, plainOf(target), since);
+    if (usable) {
+      const early = await within(work, LIMITS.STALE_PATIENCE_MS, () => undefined);
+      // Patience may outlast what was usable when it began.
+      if (early === undefined && isUsable(usable, Date.now())) return usableInstead(wanted, undefined);
+    }
+    const outcome = await work;
+    // Those who have waited in vain for a leader go together: alone they would all ask at once.
+    if (outcome !== ALONE)
+      return outcome.ok ? outcome : usableInstead(wanted, new CausewayError(outcome.code));
+  }
+  return usableInstead(wanted, new CausewayError("upstream_timeout"));
+}
+
+/**
+ * Whether a blocking reload need not reach the origin: the whole playlist as it is has the segment, or is so far from it
+ * that no player asks. Numbers can be invented without end, and each would be a request of its own.
+ */
+function isAnswered({ plainKey, awaited, since }: Wanted, now: number): boolean {
+  if (awaited === undefined) return false;
+  const plain = memory.get(plainKey);
+  if (!plain || !isUsable(plain, now) || plain.facts.at < since) return false;
+  const last = lastSequence(plain.text);
+  if (last === undefined) return false;
+  const ahead = awaited - last;
+  return ahead > LIMITS.BLOCKING_AHEAD_MAX || (ahead <= 0 && isFresh(plain.facts, now));
+}
+
+/** Leaders that one request waits for: a second one takes over from one that is late. */
+const FOLLOWS_MAX = 3;
+
+/** The fetch under way, or one that begins; undefined when the origin holds too many requests already. */
+function fetched(wanted: Wanted, now: number): Promise<Outcome | typeof ALONE> | undefined {
   const headerTimeoutMs = headerTimeoutOf(wanted);
   const followMs = Math.max(CACHE_LIMITS.FOLLOW_TIMEOUT_MS, headerTimeoutMs + LIMITS.FOLLOW_SLACK_MS);
-  let work = flights.follow(key, followMs);
-  if (!work) {
-    const giveBack = wanted.blocking ? takeHold(channel, headerTimeoutMs, now) : NOTHING;
-    if (!giveBack) return loadPlaylist(x, channel, plainOf(target), since);
-    work = lead(wanted, headerTimeoutMs).finally(giveBack);
-  }
-  const outcome = usable ? await within(work, LIMITS.STALE_PATIENCE_MS, () => undefined) : await work;
-  if (outcome === ALONE) return fetchAlone(wanted, headerTimeoutMs);
-  if (outcome?.ok) return outcome;
-  return usableInstead(wanted, outcome?.code);
+  const flight = flights.follow(wanted.key, followMs);
+  if (flight) return flight;
+  const giveBack = wanted.blocking ? takeHold(wanted.channel, headerTimeoutMs, now) : NOTHING;
+  return giveBack && lead(wanted, headerTimeoutMs).finally(giveBack);
 }
 
-const holds = new Map<string, Reservations>();
+/** Segments' keys look alike, and what is refused as a segment may be a playlist. */
+function refusalKey({ key }: Pick<Wanted, "key">): string {
+  return `playlist ${key}`;
+}
+
 const NOTHING = () => undefined;
-
-/** A place among the requests that the channel's origin holds, and what gives it back; undefined when there is none. */
-function takeHold(channel: ChannelConfig, forMs: number, now: number): (() => void) | undefined {
-  let places = holds.get(channel.id);
-  if (!places) {
-    const [oldest] = holds.keys();
-    if (oldest !== undefined && holds.size >= LIMITS.BLOCKING_CHANNELS_MAX) holds.delete(oldest);
-    places = new Reservations(LIMITS.BLOCKING_MAX, LIMITS.BLOCKING_TIMEOUT_MAX_MS + forMs);
-    holds.set(channel.id, places);
-  }
-  return places.take(1, now);
-}
 
 function plainOf(target: Target): Target {
   return { ...target, url: readDelivery(target.url)?.plainUrl ?? target.url };
@@ -132,18 +158,19 @@ function isUsable(kept: StoredPlaylist | undefined, now: number): boolean {
 /**
  * What was there before, for as long as it may be served; to who asked by directives the whole playlist, which the format
  * allows at any time.
- * @throws CausewayError `code`, once there is nothing usable
+ * @throws CausewayError `failure`, once there is nothing usable
  */
-function usableInstead({ key, plainKey }: Wanted, code: ErrorCode | undefined): LoadedPlaylist {
+function usableInstead({ key, plainKey }: Wanted, failure: CausewayError | undefined): LoadedPlaylist {
   const now = Date.now();
   const stored = [key, plainKey].map((each) => memory.get(each)).find((each) => isUsable(each, now));
-  if (!stored) throw new CausewayError(code ?? "internal");
+  if (!stored) throw failure ?? new CausewayError("upstream_timeout");
+  const code = failure?.code;
   // What was asked by directives says nothing about the whole: anybody may ask for what cannot be.
   if (stored === memory.get(key)) {
     stored.retryAt = now + LIMITS.RETRY_AFTER_FAILURE_MS;
     if (code !== undefined) stored.failure = code;
   }
-  return { tier: "stale", stored };
+  return { tier: "stale", stored, failure: code };
 }
 
 /** An origin holds a blocking reload for up to three target durations (RFC 8216bis section 6.2.5.2). */
@@ -159,12 +186,6 @@ function requestOf(
   headerTimeoutMs: number,
 ): PlaylistRequest {
   return { x, channel, target, blocking, headerTimeoutMs, before: memory.get(plainKey) };
-}
-
-/** A follower whose leader has gone without a word. */
-async function fetchAlone(wanted: Wanted, headerTimeoutMs: number): Promise<LoadedPlaylist> {
-  const { stored } = await fetchPlaylist(requestOf(wanted, headerTimeoutMs));
-  return { tier: "origin", stored };
 }
 
 /** Fetches for everyone who asks meanwhile. Never rejects; the leader's outcome says so itself. */
@@ -195,16 +216,11 @@ async function lead(wanted: Wanted, headerTimeoutMs: number): Promise<Outcome> {
     const code = error instanceof CausewayError ? error.code : "internal";
     const kept = memory.get(key);
     if (kept) kept.failure = code;
-    if (isRefusal(wanted, code)) noteRefusal(key, code, LIMITS.MISSING_MS);
+    if (code !== "internal") noteRefusal(refusalKey(wanted), code, LIMITS.RETRY_AFTER_FAILURE_MS);
     land({ ok: false, code });
     settle?.({ code, keepMs: failureKeptMs(code, LIMITS.MISSING_MS) });
     return { ok: false, code };
   }
-}
-
-/** The origin has judged the request itself, as it does where a player asks for what is too far ahead. */
-function isRefusal({ key, plainKey }: Wanted, code: ErrorCode): boolean {
-  return code === "not_found" || (code === "origin_status" && key !== plainKey);
 }
 
 /** Into memory; the newest whole playlist also answers who asks for no more than that. */
@@ -216,10 +232,16 @@ function keep({ x, channel, key, plainKey }: Wanted, stored: StoredPlaylist): vo
   if (channel.prefetch > 0) x.ctx.waitUntil(prefetch(x, channel, stored));
   if (plainKey === key || isDelta(stored.text)) return;
   const before = memory.get(plainKey);
-  if (before && before.facts.at > stored.facts.at) return;
+  if (before && (before.facts.at > stored.facts.at || isAhead(before, stored))) return;
   const lifetime = playlistLifetime(stored.playlist);
   const facts = { ...stored.facts, freshMs: lifetime.freshMs };
   memory.set(plainKey, { ...stored, lifetime, facts }, bytes);
+}
+
+/** Replies that were held overtake each other: what is fresh does not go back. */
+function isAhead(before: StoredPlaylist, stored: StoredPlaylist): boolean {
+  const lead = (lastSequence(before.text) ?? -1) - (lastSequence(stored.text) ?? -1);
+  return lead > 0 && isFresh(before.facts, Date.now());
 }
 
 /** Resolves to whether others can read it; undefined for what is too short-lived to be stored. */

@@ -6,9 +6,13 @@ import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { newestSegments } from "../../shared/hls/newest.ts";
 import { ChildResolver } from "../../shared/hls/resolve.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { ByteLru } from "../cache/byte-lru.ts";
 import type { Exchange } from "../exchange.ts";
 import { fetchAhead } from "./segment-store.ts";
 import type { StoredPlaylist } from "./stored-playlist.ts";
+
+/** Directories whose segments may not be kept, and until when that is believed: milliseconds since the epoch. */
+const futile = new ByteLru<number>(LIMITS.FUTILE_BYTES);
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
@@ -22,6 +26,8 @@ export async function prefetch(x: Exchange, channel: ChannelConfig, stored: Stor
     for (let next = queue.pop(); next; next = queue.pop()) {
       const place = resolver.resolve(next.uri);
       if (!place) continue;
+      const directory = `${channel.id} ${source} ${place.directory}`;
+      if ((futile.get(directory) ?? 0) > Date.now()) continue;
       const query = place.query === undefined ? "" : `?${place.query}`;
       const target = {
         url: place.directory + place.name + query,
@@ -30,7 +36,8 @@ export async function prefetch(x: Exchange, channel: ChannelConfig, stored: Stor
         imported: NO_VARIABLES,
       };
       try {
-        await fetchAhead(x, channel, target, next.range);
+        const isKept = await fetchAhead(x, channel, target, next.range);
+        if (!isKept) futile.set(directory, Date.now() + LIMITS.FUTILE_MS, 0);
       } catch {
         // The viewer who asks for it is told why.
       }

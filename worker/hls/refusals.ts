@@ -1,7 +1,7 @@
-// What origins were asked for and have refused, for a moment: many players that run ahead by the same segment, or strangers
-// who guess names, cost an origin one request a second and isolate.
+// What origins were asked for and have not given, for a moment: many players that run ahead by the same segment, strangers
+// who guess names, and all viewers of an origin that fails, cost it one request a second and isolate.
 
-import type { ErrorCode } from "../../shared/errors.ts";
+import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 
@@ -14,7 +14,18 @@ interface Refusal {
 const refusals = new ByteLru<Refusal>(LIMITS.REFUSALS_BYTES);
 let isEmpty = true;
 
-/** What the origin has just answered. */
+/** For replies that say what the origin answered somebody else (RFC 9211). */
+const NEGATIVE = { "Cache-Status": "causeway; hit; detail=negative" };
+
+/** The failure that the origin is not asked about again. */
+export function refused(code: ErrorCode): CausewayError {
+  return new CausewayError(code, undefined, { fields: NEGATIVE });
+}
+
+/**
+ * What the origin has just answered. Keys of playlists and of segments have to differ: what is no segment may well be a
+ * playlist.
+ */
 export function refusalOf(key: string, now: number): ErrorCode | undefined {
   if (isEmpty) return undefined;
   const refusal = refusals.get(key);

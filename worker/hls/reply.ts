@@ -15,6 +15,10 @@ const CACHE_STATUS: Readonly<Record<Tier, string>> = {
   bypass: "causeway; fwd=miss",
 };
 
+export function cacheStatus(tier: Tier): string {
+  return CACHE_STATUS[tier];
+}
+
 const CORS = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Expose-Headers":

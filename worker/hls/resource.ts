@@ -1,5 +1,7 @@
 // What is known of a cached body besides its bytes.
 
+import type { Tier } from "../../shared/flow/channel.ts";
+
 export interface Facts {
   readonly contentType: string;
   /** Present when the body is a range. */
@@ -21,6 +23,13 @@ export interface Facts {
 export interface Stored {
   readonly facts: Facts;
   readonly body: Uint8Array;
+}
+
+export interface Loaded {
+  readonly tier: Tier;
+  readonly facts: Facts;
+  /** Null after HEAD only. */
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
 }
 
 export function isFresh(facts: Facts, now: number): boolean {

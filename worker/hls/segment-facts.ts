@@ -2,13 +2,11 @@
 
 import { segmentFreshMs } from "../../shared/hls/freshness.ts";
 import { safeMediaType } from "../../shared/hls/media-type.ts";
+import { isMediaType } from "../../shared/hls/no-segment.ts";
 import { bodyLength, isEncoded } from "./body.ts";
 import type { Facts } from "./resource.ts";
 
 const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/;
-
-/** What is kept for as long as playlists name it; a key or a document may change under its URL. */
-const MEDIA = /^(?:audio\/|video\/|application\/mp4$|text\/vtt$)/;
 
 /**
  * `url` is where it was asked for: its path names the type when the origin does not. `neededMs`: how long players may ask
@@ -27,7 +25,8 @@ export function factsOf(response: Response, url: string, now: number, neededMs =
     lastModified: dateOf(headers.get("last-modified")),
     length: bodyLength(response),
     at: now,
-    freshMs: segmentFreshMs(headers, now, MEDIA.test(contentType) ? neededMs : 0),
+    // Media is kept for as long as playlists name it; a key or a document may change under its URL.
+    freshMs: segmentFreshMs(headers, now, isMediaType(contentType) ? neededMs : 0),
   };
 }
 

@@ -6,34 +6,27 @@ import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { Tier } from "../../shared/flow/channel.ts";
 import { type ByteRange, formatByteRange } from "../../shared/hls/byte-range.ts";
+import { beginsAsJson } from "../../shared/hls/no-segment.ts";
 import { CACHE_LIMITS, HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import { ALONE, Flights } from "../cache/flights.ts";
-import { Reservations } from "../cache/reservations.ts";
 import type { Exchange } from "../exchange.ts";
-import { boundedStream, shareStream } from "./body.ts";
+import { openBody, shareStream } from "./body.ts";
 import { cacheKey } from "./cache-key.ts";
 import { directoryAt } from "./directories.ts";
 import { type Found, type KeyedRequest, moveOn, readFar, readNear, writeOut } from "./elsewhere.ts";
-import { byteCountOf } from "./origin-meter.ts";
-import { noteRefusal, refusalOf } from "./refusals.ts";
-import { type Facts, isFresh, type Stored } from "./resource.ts";
+import { takePlace } from "./places.ts";
+import { noteRefusal, refusalOf, refused } from "./refusals.ts";
+import { type Facts, isFresh, type Loaded, type Stored } from "./resource.ts";
 import { fetchHead, fetchSegment, isReadWhole, readWhole } from "./segment-fetch.ts";
+import { fetchAlone, keyFor, readJson, streamed } from "./segment-stream.ts";
 import { claim, type Fetched, failureKeptMs, type Settle } from "./shield.ts";
 import type { Target } from "./target.ts";
-
-export interface Loaded {
-  readonly tier: Tier;
-  readonly facts: Facts;
-  /** Null after HEAD only. */
-  readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
-}
 
 type Outcome = { readonly stored: Stored } | { readonly code: ErrorCode };
 
 const memory = new ByteLru<Stored>(LIMITS.MEMORY_BYTES);
 const flights = new Flights<Outcome>();
-const reservations = new Reservations(LIMITS.FLIGHT_BYTES_MAX, LIMITS.FLIGHT_LAPSE_MS);
 
 function keyed(
   x: Exchange,
@@ -58,14 +51,34 @@ export async function loadSegment(
   range: ByteRange | undefined,
 ): Promise<Loaded> {
   const wanted = keyed(x, channel, target, range);
-  const kept = fromMemory(wanted);
-  if (kept) return { tier: "memory", ...kept };
-  const flight = flights.follow(wanted.key, followMs(channel));
-  if (!flight) return lead(wanted);
-  const outcome = await flight;
-  if (outcome === ALONE) return fetchAlone(wanted);
-  if ("code" in outcome) throw new CausewayError(outcome.code);
-  return { tier: "collapsed", ...outcome.stored };
+  for (let turn = 0; turn < FOLLOWS_MAX; turn++) {
+    const kept = fromMemory(wanted);
+    if (kept) return { tier: "memory", ...kept };
+    const key = followedKey(wanted);
+    if (key === undefined) return lead(wanted);
+    const patienceMs = followMs(channel);
+    const until = Date.now() + patienceMs;
+    const outcome = await flights.follow(key, patienceMs);
+    if (outcome !== undefined && outcome !== ALONE) {
+      if ("code" in outcome) throw new CausewayError(outcome.code);
+      return { tier: "collapsed", ...outcome.stored };
+    }
+    // Those who have waited in vain go together, too: alone they would all ask at once. What is no whole of a leader's may
+    // be a part of its own.
+    if (Date.now() < until && key === wanted.key) return fetchAlone(wanted);
+  }
+  throw new CausewayError("upstream_timeout");
+}
+
+/** Leaders that one request waits for: a second one takes over from one that is late. */
+const FOLLOWS_MAX = 3;
+
+/** The fetch under way that gives what is wanted; of what grows the whole may come long after its parts. */
+function followedKey({ channel, target, key, wholeKey }: KeyedRequest): string | undefined {
+  if (flights.has(key)) return key;
+  return key !== wholeKey && flights.has(wholeKey) && directoryAt(channel, target).isWhole
+    ? wholeKey
+    : undefined;
 }
 
 function followMs(channel: ChannelConfig): number {
@@ -77,12 +90,23 @@ export async function loadHead(x: Exchange, channel: ChannelConfig, target: Targ
   const wanted = keyed(x, channel, target, undefined);
   const kept = fromMemory(wanted);
   if (kept) return { tier: "memory", ...kept };
+  const near = await readNear(wanted);
+  if (near) {
+    await near.body?.cancel().catch(() => undefined);
+    return { tier: near.tier, facts: near.facts, body: null };
+  }
   try {
     return { tier: "bypass", facts: await fetchHead(wanted), body: null };
   } catch (error) {
-    note(wanted, error);
-    throw error;
+    if (!(error instanceof CausewayError) || error.code !== "origin_status") {
+      note(wanted, error);
+      throw error;
+    }
   }
+  // Many origins know GET only; who asks by HEAD asks by GET next.
+  const { body, ...head } = await loadSegment(x, channel, target, undefined);
+  if (body instanceof ReadableStream) await body.cancel().catch(() => undefined);
+  return { ...head, body: null };
 }
 
 /** What memory has of it, for conditions that must be judged before a fetch. */
@@ -95,27 +119,34 @@ export function keptFacts(
   return fromMemory(keyed(x, channel, target, range))?.facts;
 }
 
-/** Fetches a body that nobody has asked for yet, if it is not here already. @throws CausewayError as loadSegment */
+/**
+ * Fetches a body that nobody has asked for yet, if it is not here already. False when it was in vain: what came may not be
+ * kept.
+ * @throws CausewayError as loadSegment
+ */
 export async function fetchAhead(
   x: Exchange,
   channel: ChannelConfig,
   target: Target,
   range: ByteRange | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const wanted = keyed(x, channel, target, range);
-  if (flights.has(wanted.key) || fromMemory(wanted)) return;
-  const { body } = await lead(wanted);
+  if (flights.has(wanted.key) || fromMemory(wanted)) return true;
+  const { body, facts } = await lead(wanted);
   // What is collected or copied for others goes on without this reader.
   if (body instanceof ReadableStream) await body.cancel().catch(() => undefined);
+  return facts.freshMs > 0;
 }
 
-/** @throws CausewayError `not_found` when the origin has just said so */
+/** @throws CausewayError what the origin has just failed with */
 function fromMemory({ wholeKey, key }: KeyedRequest): Stored | undefined {
-  const kept = memory.get(wholeKey) ?? (key === wholeKey ? undefined : memory.get(key));
   const now = Date.now();
-  if (kept && isFresh(kept.facts, now)) return kept;
-  const refused = refusalOf(wholeKey, now);
-  if (refused !== undefined) throw new CausewayError(refused);
+  const whole = memory.get(wholeKey);
+  if (whole && isFresh(whole.facts, now)) return whole;
+  const part = key === wholeKey ? undefined : memory.get(key);
+  if (part && isFresh(part.facts, now)) return part;
+  const code = refusalOf(wholeKey, now) ?? refusalOf(key, now);
+  if (code !== undefined) throw refused(code);
   return undefined;
 }
 
@@ -155,10 +186,13 @@ function patienceOf(channel: ChannelConfig): { headersMs: number; bodyMs: number
   return { headersMs: channel.response_header_timeout, bodyMs: channel.read_timeout };
 }
 
-/** Remembers for a moment that the origin does not have it. */
-function note({ channel, target, wholeKey }: KeyedRequest, error: unknown): void {
-  if (!(error instanceof CausewayError) || error.code !== "not_found") return;
-  noteRefusal(wholeKey, error.code, directoryAt(channel, target).missingMs);
+/** Remembers for a moment that the origin does not have it, or that it fails. */
+function note({ channel, target, key, wholeKey }: KeyedRequest, error: unknown): void {
+  if (!(error instanceof CausewayError)) return;
+  const { code } = error;
+  const { missingMs } = directoryAt(channel, target);
+  // Of a part that fails nothing follows for the others.
+  noteRefusal(code === "not_found" ? wholeKey : key, code, failureKeptMs(code, missingMs));
 }
 
 function takeParcel(wanted: KeyedRequest, stored: Stored, land: Land): Loaded {
@@ -190,28 +224,38 @@ async function fromOrigin(wanted: KeyedRequest, land: Land): Promise<Loaded> {
   const { x, channel } = wanted;
   const { length } = facts;
   const tier: Tier = facts.freshMs > 0 ? "origin" : "bypass";
-  if (isReadWhole(response, length)) {
-    const body = await readWhole(response, length, channel.read_timeout);
+  const landed = (body: Uint8Array): Loaded => {
     const known = { ...facts, length: body.byteLength };
     landWhole(wanted, { facts: known, body }, land);
     return { tier, facts: known, body };
+  };
+  if (isReadWhole(response, length)) return landed(await readWhole(response, length, channel.read_timeout));
+  const place = response.body ? takePlace(length) : undefined;
+  let isShared = false;
+  try {
+    if (!response.body || !place) {
+      const { body, written } = await streamed(wanted, response, facts);
+      land(ALONE, written && { facts, written });
+      return { tier, facts, body };
+    }
+    const opened = await openBody(response.body, channel.read_timeout);
+    if (length === undefined && beginsAsJson(opened.head)) return landed(await readJson(channel, opened));
+    const { readable, whole } = shareStream(opened, {
+      length,
+      stallMs: channel.read_timeout,
+      room: place.room,
+    });
+    isShared = true;
+    const shared = whole.then((body) => {
+      place.giveBack();
+      if (body) landed(body);
+      else land(ALONE, undefined);
+    });
+    x.ctx.waitUntil(shared);
+    return { tier, facts, body: readable };
+  } finally {
+    if (!isShared) place?.giveBack();
   }
-  const reserve = length ?? LIMITS.SHARED_BODY_BYTES_MAX;
-  const sharable = response.body !== null && reserve <= LIMITS.SHARED_BODY_BYTES_MAX;
-  const giveBack = sharable ? reservations.take(reserve, Date.now()) : undefined;
-  if (!response.body || !giveBack) {
-    const { body, written } = streamed(wanted, response, facts);
-    land(ALONE, written && { facts, written });
-    return { tier, facts, body };
-  }
-  const { readable, whole } = shareStream(response.body, { length, stallMs: channel.read_timeout });
-  const landed = whole.then((body) => {
-    giveBack();
-    if (body) landWhole(wanted, { facts: { ...facts, length: body.byteLength }, body }, land);
-    else land(ALONE, undefined);
-  });
-  x.ctx.waitUntil(landed);
-  return { tier, facts, body: readable };
 }
 
 /** Keeps a whole body where its freshness allows, and shares it in any case with who waits in this isolate. */
@@ -226,44 +270,4 @@ function landWhole(wanted: KeyedRequest, stored: Stored, land: Land): void {
   const written = writeOut(wanted, key, { facts, body, length: body.byteLength });
   wanted.x.ctx.waitUntil(written);
   land({ stored }, { facts, body, written });
-}
-
-/** An origin may answer a range with the whole. */
-function keyFor({ wholeKey, key }: KeyedRequest, facts: Facts): string {
-  return facts.contentRange === undefined ? wholeKey : key;
-}
-
-interface Streamed {
-  readonly body: ReadableStream<Uint8Array> | null;
-  /** Absent for what is not stored. */
-  readonly written?: Promise<boolean>;
-}
-
-/** A body too large to be shared: straight to the viewer, and by a second branch to where others can read it. */
-function streamed(wanted: KeyedRequest, response: Response, facts: Facts): Streamed {
-  const { x, channel } = wanted;
-  const { length } = facts;
-  if (length === undefined)
-    return { body: response.body && boundedStream(response.body, channel.read_timeout) };
-  if (facts.freshMs <= 0 || length > LIMITS.CLONED_BODY_BYTES_MAX) return { body: response.body };
-  // A branch is another stream, and the cache's takes all of it whether its viewer stays or not.
-  const count = byteCountOf(response.body);
-  const copy = response.clone();
-  if (!copy.body) return { body: response.body };
-  const written = writeOut(wanted, keyFor(wanted, facts), { facts, body: copy.body, length });
-  x.ctx.waitUntil(written.then(() => count?.(length)));
-  return { body: response.body, written };
-}
-
-/** A follower whose leader could not share. */
-async function fetchAlone(wanted: KeyedRequest): Promise<Loaded> {
-  const { response, facts } = await fetchSegment(wanted);
-  const { length } = facts;
-  const stallMs = wanted.channel.read_timeout;
-  if (isReadWhole(response, length)) {
-    const body = await readWhole(response, length, stallMs);
-    return { tier: "bypass", facts: { ...facts, length: body.byteLength }, body };
-  }
-  const body = length === undefined && response.body ? boundedStream(response.body, stallMs) : response.body;
-  return { tier: "bypass", facts, body };
 }

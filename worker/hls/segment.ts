@@ -3,10 +3,13 @@
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { type ByteRange, contentRange, parseByteRange, sliceOf } from "../../shared/hls/byte-range.ts";
+import { beginsAsJson, isDocumentBody, isMediaType, isNamedMedia } from "../../shared/hls/no-segment.ts";
 import { isNotModified, isRangeAllowed } from "../../shared/http/cache/conditions.ts";
-import { type ReplyHead, replyHeaders } from "./reply.ts";
-import type { Facts } from "./resource.ts";
-import { keptFacts, type Loaded, loadHead, loadSegment } from "./segment-store.ts";
+import type { Exchange } from "../exchange.ts";
+import { directoryAt } from "./directories.ts";
+import { cacheStatus, type ReplyHead, replyHeaders } from "./reply.ts";
+import type { Facts, Loaded } from "./resource.ts";
+import { keptFacts, loadHead, loadSegment } from "./segment-store.ts";
 import type { Target } from "./target.ts";
 import type { Visit } from "./visit.ts";
 
@@ -20,8 +23,10 @@ export async function serveSegment(visit: Visit, channel: ChannelConfig, target:
     return isKnown(headers, loaded.facts) ? unchanged(visit, loaded) : reply(visit, loaded, answer);
   }
   const range = parseByteRange(headers.get("range"));
-  const loaded = await loadSegment(x, channel, target, fetchedRange(visit, channel, { target, range }));
+  const fetched = await fetchedRange(visit, channel, { target, range });
+  const loaded = await loadSegment(x, channel, target, fetched);
   const { facts, body } = loaded;
+  if (body instanceof Uint8Array && isDocumentBody(body)) throw new CausewayError("not_found");
   if (isKnown(headers, facts)) {
     if (body instanceof ReadableStream) await body.cancel().catch(() => undefined);
     return unchanged(visit, loaded);
@@ -30,8 +35,17 @@ export async function serveSegment(visit: Visit, channel: ChannelConfig, target:
     const { contentRange, length } = facts;
     return reply(visit, loaded, { status: 206, body, length, contentRange });
   }
-  if (range && body instanceof Uint8Array && isRangeAllowed(headers, validatorsOf(facts)))
-    return replySlice(visit, loaded, body, range);
+  if (range && isRangeAllowed(headers, validatorsOf(facts))) {
+    if (body instanceof Uint8Array) return replySlice(visit, loaded, body, range);
+    const { length } = facts;
+    if (isOpenFromStart(range) && length !== undefined && length > 0)
+      return reply(visit, loaded, {
+        status: 206,
+        body,
+        length,
+        contentRange: contentRange({ start: 0, end: length }, length),
+      });
+  }
   return reply(visit, loaded, { status: 200, body, length: facts.length });
 }
 
@@ -39,15 +53,38 @@ export async function serveSegment(visit: Visit, channel: ChannelConfig, target:
  * What to load of the range asked for: with If-Range it must fit what the client has, which is known beforehand only of
  * what is in memory; of the whole it can be judged afterwards.
  */
-function fetchedRange(
+async function fetchedRange(
   { x }: Visit,
   channel: ChannelConfig,
   { target, range }: { readonly target: Target; readonly range: ByteRange | undefined },
-): ByteRange | undefined {
+): Promise<ByteRange | undefined> {
   const { headers } = x.request;
-  if (!range || !headers.has("if-range")) return range;
-  const facts = keptFacts(x, channel, target, range);
-  return facts && isRangeAllowed(headers, validatorsOf(facts)) ? range : undefined;
+  if (!range) return undefined;
+  // Some players ask for whole segments so: one fetch is to be enough for them and the others.
+  if (isOpenFromStart(range) && directoryAt(channel, target).isWhole) return undefined;
+  if (headers.has("if-range")) {
+    const facts = keptFacts(x, channel, target, range);
+    if (!facts || !isRangeAllowed(headers, validatorsOf(facts))) return undefined;
+  }
+  return isNamedMedia(target.url) || (await isPartial(x, channel, target)) ? range : undefined;
+}
+
+function isOpenFromStart({ first, last }: ByteRange): boolean {
+  return first === 0 && last === undefined;
+}
+
+const BEGINNING: ByteRange = { first: 0, last: 15 };
+
+/**
+ * Whether parts of something may be given out: in the middle of it nobody sees what it is, so that its beginning is looked
+ * at. Of what may be a document only the whole tells.
+ * @throws CausewayError as loadSegment, `not_found` for a playlist
+ */
+async function isPartial(x: Exchange, channel: ChannelConfig, target: Target): Promise<boolean> {
+  const { facts, body } = await loadSegment(x, channel, target, BEGINNING);
+  if (body instanceof Uint8Array) return !beginsAsJson(body);
+  await body?.cancel().catch(() => undefined);
+  return isMediaType(facts.contentType);
 }
 
 function isKnown(headers: Headers, facts: Facts): boolean {
@@ -68,13 +105,18 @@ function unchanged(visit: Visit, loaded: Loaded): Response {
 
 function replySlice(visit: Visit, loaded: Loaded, whole: Uint8Array, range: ByteRange): Response {
   const slice = sliceOf(range, whole.byteLength);
-  if (!slice) throw new CausewayError("range_unsatisfiable");
+  if (!slice) throw unsatisfiable(loaded, whole.byteLength);
   return reply(visit, loaded, {
     status: 206,
     body: whole.subarray(slice.start, slice.end),
     length: slice.end - slice.start,
     contentRange: contentRange(slice, whole.byteLength),
   });
+}
+
+function unsatisfiable({ tier }: Loaded, length: number): CausewayError {
+  const fields = { "Content-Range": `bytes */${length}`, "Cache-Status": cacheStatus(tier) };
+  return new CausewayError("range_unsatisfiable", undefined, { fields });
 }
 
 interface Answer extends Pick<ReplyHead, "length" | "contentRange"> {

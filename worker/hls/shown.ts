@@ -21,17 +21,23 @@ export interface LoadedTrack extends LoadedPlaylist {
 /** A playlist that other sources have, too. */
 export type Tracked = Target & { readonly track: Track };
 
-interface Shown {
+/** Last segment by the source's number, and when it rose. */
+interface Progress {
   readonly generation: number;
-  /** Last segment by the source's number, and when it rose. */
   readonly last: number;
   readonly roseAt: number;
+}
+
+interface Shown {
+  /** By source, so that one that stood still when it was left is known again if it still does. */
+  readonly progress: ReadonlyMap<number, Progress>;
   /** First and last segment in the viewers' numbers. */
   readonly shownFirst: number;
   readonly shownLast: number;
   readonly good: LoadedTrack;
 }
 
+const NO_PROGRESS: ReadonlyMap<number, Progress> = new Map();
 const shown = new ByteLru<Shown>(LIMITS.TRACK_MEMORY_BYTES);
 const blocksOf = new WeakMap<StoredPlaylist, Blocks | null>();
 
@@ -54,7 +60,7 @@ export function keep(
 ): LoadedPlaylist {
   const key = trackName(x, channel, target);
   if (shown.get(key)?.good.stored === good.stored) return good;
-  const entry = { generation: -1, last: -1, roseAt: 0, shownFirst: 0, shownLast: -1, good };
+  const entry = { progress: NO_PROGRESS, shownFirst: 0, shownLast: -1, good };
   shown.set(key, entry, good.stored.text.length * 4);
   return good;
 }
@@ -100,18 +106,24 @@ export function show(
   const key = trackName(x, channel, target);
   const before = shown.get(key);
   const { stored, numbering } = loaded;
-  const isSame = before?.generation === generation;
-  const roseAt = isSame && blocks.last <= before.last ? before.roseAt : Date.now();
-  if (stored.playlist.live && Date.now() - roseAt > patienceOf(blocks))
+  const moved = progressOf(before?.progress.get(stored.source), blocks.last, generation);
+  if (stored.playlist.live && Date.now() - moved.roseAt > patienceOf(blocks))
     throw new CausewayError("playlist_stale");
-  const last = isSame ? Math.max(blocks.last, before.last) : blocks.last;
+  const progress = new Map(before?.progress).set(stored.source, moved);
   const shownFirst = Math.max(blocks.first, numbering?.from ?? 0) + (numbering?.offset ?? 0);
   const head = headOf(blocks, numbering);
   const goesBack = before && (shownFirst < before.shownFirst || head.segment < before.shownLast);
   const entry = goesBack
-    ? { ...before, generation, last, roseAt }
-    : { generation, last, roseAt, shownFirst, shownLast: head.segment, good: loaded };
+    ? { ...before, progress }
+    : { progress, shownFirst, shownLast: head.segment, good: loaded };
   shown.set(key, entry, entry.good.stored.text.length * 4);
   if (!goesBack) noteHead(channel, target.track.key, head);
   return entry.good;
+}
+
+/** While a source is in use its numbers only rise; after a pause it may count anew, unless it is where it was left. */
+function progressOf(before: Progress | undefined, last: number, generation: number): Progress {
+  const isSame = before?.generation === generation;
+  if (before && (isSame ? last <= before.last : last === before.last)) return { ...before, generation };
+  return { generation, last, roseAt: Date.now() };
 }

@@ -94,7 +94,7 @@ export async function load(
   const pin = state && place.track ? state.pins.get(place.track.key) : undefined;
   const followed = await followPin(x, channel, place, pin);
   const loaded = await loadPlaylist(x, channel, place, since);
-  const { failure } = loaded.stored;
+  const failure = loaded.failure ?? loaded.stored.failure;
   if (loaded.tier === "stale" && failure !== undefined && isFaultCode(failure))
     throw new CausewayError(failure);
   if (state && place.track)

@@ -12,6 +12,7 @@ import { directoryOf } from "../../shared/hls/resolve.ts";
 import { createSealer, type Sealer } from "../../shared/hls/seal.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
 import { shortName } from "../../shared/net/hash.ts";
+import { ByteLru } from "../cache/byte-lru.ts";
 import type { Env } from "../env.ts";
 import type { Exchange } from "../exchange.ts";
 import { sourceInUse } from "./object/state.ts";
@@ -53,9 +54,25 @@ export async function channelSealer(env: Pick<Env, "ROOT_KEY">): Promise<Sealer>
   const bytes = decodeBase64Url(rootKey ?? "");
   if (bytes?.length !== 32) throw new CausewayError("secrets_missing");
   // Kept only once it is there: a promise of a request that ends early would never settle for the others.
-  const sealer = await createSealer(bytes);
+  const sealer = remembering(await createSealer(bytes));
   kept = { rootKey, sealer };
   return sealer;
+}
+
+/** Opens each sealed text once; what is none is not remembered. */
+function remembering(sealer: Sealer): Sealer {
+  const opened = new ByteLru<string>(HLS_LIMITS.OPENED_BYTES);
+  return {
+    seal: sealer.seal,
+    async open(purpose, sealed) {
+      const key = `${purpose} ${sealed}`;
+      const known = opened.get(key);
+      if (known !== undefined) return known;
+      const text = await sealer.open(purpose, sealed);
+      if (text !== undefined) opened.set(key, text, text.length);
+      return text;
+    },
+  };
 }
 
 /** A channel's source by its index. @throws CausewayError `not_found` when it has none of that index (any more) */

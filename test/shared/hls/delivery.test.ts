@@ -39,12 +39,16 @@ describe("readDelivery", () => {
   it("finds what the playlist is without directives", () => {
     expect(readDelivery("http://o/x.m3u8?a=1&_HLS_msn=5&_HLS_part=2&b=2")).toEqual({
       plainUrl: "http://o/x.m3u8?a=1&b=2",
-      blocking: true,
+      awaited: 6,
     });
     expect(readDelivery("http://o/x.m3u8?_HLS_skip=YES")).toEqual({
       plainUrl: "http://o/x.m3u8",
-      blocking: false,
+      awaited: undefined,
     });
+  });
+
+  it("says which segment is waited for", () => {
+    expect(readDelivery("http://o/x.m3u8?_HLS_msn=5&_HLS_skip=YES")?.awaited).toBe(5);
   });
 
   it("leaves alone what has none", () => {

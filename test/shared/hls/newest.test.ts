@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatByteRange } from "../../../shared/hls/byte-range.ts";
-import { newestSegments } from "../../../shared/hls/newest.ts";
+import { lastSequence, newestSegments } from "../../../shared/hls/newest.ts";
 
 function newest(text: string, count: number): string[] {
   return newestSegments(text, count).map(({ uri, range }) =>
@@ -55,5 +55,15 @@ describe("newestSegments", () => {
         },
       ),
     );
+  });
+});
+
+describe("lastSequence", () => {
+  it("counts segments from the first number", () => {
+    const text =
+      '#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:41\n#EXTINF:1,\na.ts\n#EXT-X-PART:URI="p"\n#EXTINF:1,\nb.ts\n';
+    expect(lastSequence(text)).toBe(42);
+    expect(lastSequence("#EXTM3U\n#EXTINF:1,\na.ts\n")).toBe(0);
+    expect(lastSequence("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n")).toBeUndefined();
   });
 });

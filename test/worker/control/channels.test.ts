@@ -21,6 +21,9 @@ const HOSTILE = {
   "X-Content-Type-Options": "sniff",
 };
 
+/** A page that begins as no page does: one that is known as such is refused. */
+const SCRIPT = "<svg onload='alert(1)'/><script>alert(1)</script>";
+
 function mockOrigin(body: string, headers: Record<string, string>, status = 200) {
   return vi
     .spyOn(globalThis, "fetch")
@@ -40,14 +43,24 @@ describe("channels on the page's origin", () => {
   it.each(["text/html", "application/javascript", "image/svg+xml", "application/xhtml+xml", "text/xml", ""])(
     "send an origin's %s as a plain download",
     async (type) => {
-      mockOrigin("<script>alert(1)</script>", { "Content-Type": type });
+      mockOrigin(SCRIPT, { "Content-Type": type });
       const name = type.replaceAll(/\W/g, "");
       const response = await send(`/proxy/ch_evil/seg-${name}.ts`);
       expect(response.status).toBe(200);
-      expect(await response.text()).toBe("<script>alert(1)</script>");
+      expect(await response.text()).toBe(SCRIPT);
       expectIsolated(response);
     },
   );
+
+  it("refuse what is plainly a page, by whatever type", async () => {
+    for (const type of ["video/mp2t", "text/html"]) {
+      mockOrigin("<script>alert(1)</script>", { "Content-Type": type });
+      const response = await send(`/proxy/ch_evil/page-${type.length}.ts`);
+      expect([type, response.status]).toEqual([type, 502]);
+      expect(await response.text()).not.toContain("alert");
+      expectIsolated(response);
+    }
+  });
 
   it("send playlists without what the origin wants of a browser", async () => {
     const playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nseg-1.ts\n";

@@ -112,7 +112,7 @@ describe("ConfigSnapshot.channel", () => {
     });
     const config = await isolate.current(testEnv(), context());
     expect(await config.channel("ch_1")).toMatchObject({
-      sources: [source],
+      sources: [{ url: source, via: "direct", headers: {} }],
       headers: { Referer: "https://site.test/" },
       hide_query: true,
     });

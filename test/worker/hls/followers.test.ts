@@ -1,0 +1,75 @@
+// Many viewers of something that the origin takes too long to give.
+
+import { createExecutionContext, env } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ChannelConfig } from "../../../shared/config/schema.ts";
+import type { Exchange } from "../../../worker/exchange.ts";
+import { loadPlaylist } from "../../../worker/hls/playlist-store.ts";
+import { loadSegment } from "../../../worker/hls/segment-store.ts";
+
+const VIEWERS = 50;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("caches", {
+    open: async () => ({ match: async () => undefined, put: async () => undefined }),
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const channel = {
+  id: "ch_slow",
+  sources: [{ url: "http://origin.test/index.m3u8", via: "direct", headers: {} }],
+  headers: {},
+  ignore_query: [],
+  shield: false,
+  prefetch: 0,
+  response_header_timeout: 2_000,
+  read_timeout: 40_000,
+} as unknown as ChannelConfig;
+
+function exchange(): Exchange {
+  const counter = { answer: () => undefined, failure: () => undefined, originBytes: () => undefined };
+  const meter = { touch: () => undefined, channel: () => counter };
+  const config = { epoch: 1, live: { purgeEpoch: () => 0 } };
+  return { env, ctx: createExecutionContext(), meter, config, request: {} } as unknown as Exchange;
+}
+
+/** An origin whose bodies begin and never end. */
+function endless(headers: Record<string, string>): { count: number } {
+  const asked = { count: 0 };
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
+    asked.count++;
+    const body = new ReadableStream({
+      type: "bytes",
+      start: (controller) => controller.enqueue(new TextEncoder().encode("some bytes that are no playlist")),
+    });
+    return new Response(body, { headers });
+  });
+  return asked;
+}
+
+describe("viewers who wait for somebody else's fetch in vain", () => {
+  it.each([
+    ["a playlist", loadPlaylist, "index.m3u8"],
+    ["a segment", (x: Exchange, c: ChannelConfig, t: never) => loadSegment(x, c, t, undefined), "1.ts"],
+  ] as const)("go together to ask for %s once more", async (_what, load, name) => {
+    const asked = endless({ "content-length": "1000" });
+    const target = { url: `http://origin.test/${name}`, source: 0, playlist: true, imported: new Map() };
+    const viewers = Array.from({ length: VIEWERS }, () =>
+      load(exchange(), channel, target as never).catch((error: { code: string }) => error.code),
+    );
+    await vi.advanceTimersByTimeAsync(14_000);
+    expect(asked.count).toBe(1);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(asked.count).toBe(2);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked.count).toBeLessThanOrEqual(4);
+    expect(new Set(await Promise.all(viewers))).toEqual(new Set(["upstream_timeout"]));
+  });
+});
