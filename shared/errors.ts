@@ -109,7 +109,10 @@ export const ERRORS = {
     text: "The request's signature does not hold: compare the keys and the clocks of edge and relay",
   },
   port_unavailable: { status: 503, text: "No port is free for the peer's connection: try again shortly" },
-  spool_failed: { status: 503, text: "The relay's disk for what slow readers leave waiting is full or fails" },
+  spool_failed: {
+    status: 503,
+    text: "The relay's disk for what slow readers leave waiting is full or fails",
+  },
   command_unsupported: { status: 501, text: "The relay does not offer this command here" },
   sign_in_busy: { status: 503, text: "Too many sign-ins are being checked: try again shortly" },
   // Channels
