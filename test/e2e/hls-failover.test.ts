@@ -133,7 +133,7 @@ describe("while all sources fail", () => {
     serveBoth("dead");
     const watching = viewer("dead");
     await watchUntil(watching, "a");
-    for (const origin of [a, b]) origin.on("/dead/index.m3u8", (_, reply) => void reply.writeHead(503).end());
+    for (const origin of [a, b]) origin.on("/dead/index.m3u8", (_, reply) => void reply.writeHead(404).end());
     const statuses: number[] = [];
     await vi.waitFor(async () => {
       await watching.load();

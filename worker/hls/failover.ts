@@ -56,6 +56,9 @@ export async function loadTrack(x: Exchange, channel: ChannelConfig, target: Tra
     if (state.generation === generation) break;
   }
   failure ??= new CausewayError("upstream_timeout");
+  // The channel is there, its sources are not: players give a 404 up for good.
+  if (failure.code === "not_found")
+    failure = new CausewayError("origin_status", undefined, { cause: failure });
   resting.set(key, { code: failure.code, until: Date.now() + HLS_LIMITS.RETRY_AFTER_FAILURE_MS }, 0);
   return lastGood(x, channel, target, failure);
 }
