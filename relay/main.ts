@@ -3,8 +3,10 @@
 
 import type { WriteStream } from "node:tty";
 import type { CommandIo } from "./cli/command.ts";
+import { RELOADING } from "./cli/registry.ts";
 import { EXIT_INTERRUPTED, runCommandLine } from "./cli/run.ts";
 import { readSecret } from "./cli/secret-input.ts";
+import { stopWithNpmShell } from "./npm-shell.ts";
 import { readVersion } from "./version.ts";
 import type { Terminal } from "./watch/screen.ts";
 
@@ -27,7 +29,22 @@ function abortOnSignals(): AbortSignal {
   }
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  stopWithNpmShell(process.env, onSignal);
   return controller.signal;
+}
+
+/** Keeps a SIGHUP for a command that still starts: a service manager may send one as soon as the process is there. */
+function holdHangups(command = ""): CommandIo["onHangup"] {
+  if (!RELOADING.includes(command)) return undefined;
+  let isKept = false;
+  let listener = (): void => {
+    isKept = true;
+  };
+  process.on("SIGHUP", () => listener());
+  return (next) => {
+    listener = next;
+    if (isKept) next();
+  };
 }
 
 /** A reader such as `head` that goes away ends the program quietly, as it does any Unix filter. */
@@ -62,13 +79,14 @@ function terminalOf(stdout: WriteStream): Terminal {
 
 refuseOldNode();
 const signal = abortOnSignals();
+const onHangup = holdHangups(process.argv[2]);
 const io: CommandIo = {
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
   env: process.env,
   signal,
   terminal: process.stdout.isTTY ? terminalOf(process.stdout) : undefined,
-  onHangup: (listener) => void process.on("SIGHUP", listener),
+  ...(onHangup && { onHangup }),
   readSecret: (prompt) =>
     readSecret(prompt, {
       input: process.stdin,

@@ -32,7 +32,7 @@ export function startSummary(running: Running): string {
     "",
     ...listed(
       "Hosts at the edge",
-      config.hosts.map(({ host }) => hostUrl(host, edgeUrl)),
+      config.hosts.map((host) => hostUrl(host, edgeUrl)),
     ),
     ...listed("Channels at the edge", channels),
     "",
@@ -49,9 +49,11 @@ export function startSummary(running: Running): string {
 /** Kinds of inbounds that a SOCKS client can use. */
 export const SOCKS_KINDS: readonly string[] = ["mixed", "socks"];
 
+const WHOLE_HOST = "/*";
+
 /** Commands that work as they stand. */
 export function thingsToTry({ config, edgeUrl, demoUrl, proxy }: Running): string[] {
-  const host = config.hosts.find(({ host }) => !host.startsWith("*."))?.host;
+  const host = config.hosts.find(({ host, path }) => !host.startsWith("*.") && path === WHOLE_HOST)?.host;
   const channel = config.channels.find(({ kind, access }) => kind === "hls" && access === "public")?.id;
   const socks = config.relay?.inbounds.find(({ kind }) => SOCKS_KINDS.includes(kind));
   const openProxy = socks !== undefined && "auth" in socks && socks.auth === "none" ? proxy : undefined;
@@ -72,10 +74,11 @@ function channelLine({ id, kind, access }: Config["channels"][number], edgeUrl: 
   return `${edgeUrl}/proxy/${id}/${kind === "ts" ? "stream.ts" : "stream.m3u8"}`;
 }
 
-/** Names that lead to this machine are shown as URLs, others as names. */
-function hostUrl(host: string, edgeUrl: string): string {
-  if (!host.endsWith(".localhost") || host.startsWith("*.")) return host;
-  const url = new URL(edgeUrl);
+/** Names that lead to this machine are shown as URLs, others as names; with their paths unless those are everything. */
+function hostUrl({ host, path }: Config["hosts"][number], edgeUrl: string): string {
+  const start = path.replace(/\*$/, "");
+  if (!host.endsWith(".localhost") || host.startsWith("*.")) return path === WHOLE_HOST ? host : host + start;
+  const url = new URL(start, edgeUrl);
   url.hostname = host;
   return url.href;
 }

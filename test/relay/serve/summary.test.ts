@@ -35,6 +35,8 @@ describe("startSummary", () => {
     expect(text).toMatch(/^ {2}http:\/\/demo\.localhost:8787\/$/m);
     expect(text).toMatch(/^ {2}\*\.localhost$/m);
     expect(text).toMatch(/^ {2}app\.example\.com$/m);
+    const part = startSummary(running({ hosts: [{ ...host("rules.localhost"), path: "/demo/*" }] }));
+    expect(part).toMatch(/^ {2}http:\/\/rules\.localhost:8787\/demo\/$/m);
     const many = Array.from({ length: 12 }, (_, n) => host(`h${n}.example`));
     expect(startSummary(running({ hosts: many }))).toContain("  h9.example\n  and 2 more\n");
   });
