@@ -274,6 +274,12 @@ export const WATCH_STATS_LIMITS = {
   RETRY_MS: 2_000,
 } as const;
 
+/** Bounds of the command line. */
+export const CLI_LIMITS = {
+  /** How often a command under npm looks whether its shell is still there: soon for a person, nothing for a processor. */
+  PARENT_INTERVAL_MS: 500,
+} as const;
+
 /** Bounds of a relay whose connections are served by several threads (relay/threads). */
 export const THREAD_LIMITS = {
   /** How often a thread tells how its tunnels are; what is shown is that old at most. */
@@ -927,6 +933,8 @@ export const VIEWER_LIMITS = {
   REFUSED_MS: 2_000,
   /** Retry-After of who was refused for want of a place: half the time after which an idle place is free. */
   RETRY_AFTER_S: 15,
+  /** Places of a full channel that one network keeps whoever else wants in: a household's. */
+  NETWORK_PLACES: 4,
   /** Sessions of one channel or subscriber, and the largest limit: 2 MB as stored. */
   SESSIONS_MAX: 20_000,
   /** Sessions that one isolate remembers, of all channels. */
@@ -1118,6 +1126,13 @@ export const HLS_LIMITS = {
   BLOCKING_CHANNELS_MAX: 1_000,
   /** Those who wait for another's fetch wait this much longer than it may take until its headers. */
   FOLLOW_SLACK_MS: 5_000,
+  /** Those who want what is too large to be shared wait this long until it is stored: a live segment's usual duration. */
+  STORED_PATIENCE_MS: 8_000,
+  /** How far the clocks of two machines that share a cache may differ. */
+  CLOCK_SKEW_MS: 5_000,
+  /** What HEAD told is told again for so long: it stands for no body, so nothing is missed. */
+  HEAD_KEPT_MS: 1_000,
+  HEADS_BYTES: 128 * 1024,
   /** Segments that a live playlist gains while a blocking reload's origin and this edge differ; what is beyond is invented. */
   BLOCKING_AHEAD_MAX: 8,
   /** What may not be kept is not fetched ahead again for so long, and the directories that this is known of. */
@@ -1186,16 +1201,32 @@ export const UDPACK_CONGESTION_LIMITS = {
   BURST_BUFFER_DIVISOR: 4,
   /** What a peer that tells no other number holds. */
   RECEIVE_BUFFER_BYTES: 212_992,
-  /** Window at first and after an outage (RFC 9002 section 7.2). */
-  FIRST_WINDOW_PACKETS: 10,
-  /** Age at which the least round-trip time is measured anew. */
+  /** Window at first and after an outage: many QUIC stacks begin so; ten packets cost 1.6 round trips more. */
+  FIRST_WINDOW_PACKETS: 32,
+  /** Age at which the least round-trip time is measured anew, and the same while flows share a queue. */
   MIN_RTT_KEPT_MS: 5_000,
+  MIN_RTT_SHARED_KEPT_MS: 2_500,
   /** How long the window is held down for that. */
   PROBE_RTT_MS: 200,
   /** Window that is left meanwhile, at least. */
   PROBE_RTT_PACKETS: 4,
   /** A queue that stands for a whole cycle is worked off down to this: flows of all round-trip times see the same. */
   STANDING_QUEUE_MS: 5,
+  /** Least round-trip times for which a queue must stand: as many as fit into this time, but more than a probe and its echo. */
+  QUEUE_EPOCHS_MS: 500,
+  QUEUE_EPOCHS_MIN: 3,
+  QUEUE_EPOCHS_MAX: 5,
+  /** They are counted as at least this: where the event loop is the path, its pauses are no queue. */
+  QUEUE_EPOCH_MS_MIN: 5,
+  /** After a time of few packets in flight, samples of as many still tell of it. */
+  QUEUE_EPOCHS_SKIPPED: 2,
+  /** Part of what was sent; more losses than that are those of a queue that overflows, bad paths have less. */
+  OVERFLOW_PART: 0.08,
+  /** Of the bandwidth of before, when a standing queue is found to be the path: it may have become longer, so measure. */
+  COLLAPSED_PART: 0.6,
+  /** Packets that each of several flows keeps in their queue, and as many more for each such part of its round-trip time. */
+  CONTENDED_PACKETS: 6,
+  CONTENDED_PACKETS_MS: 25,
   /** Round trips that the greatest delivery rate is kept. */
   BANDWIDTH_ROUNDS: 10,
   /** A round trip is counted as at least this: on loopback ten of them would be shorter than one pause of the event loop. */
@@ -1204,8 +1235,10 @@ export const UDPACK_CONGESTION_LIMITS = {
 
 /** Bounds of UDPack's sessions, streams and datagrams (relay/udpack/session.ts and streams; docs/UDPACK.md section 8). */
 export const UDPACK_STREAM_LIMITS = {
-  /** All that the peer may send and that has to be kept until it is read: a session's memory, at the very most. */
-  GRANTS_BYTES_MAX: 256 * 1024 * 1024,
+  /** First windows of all streams that are open or may be opened: 2,048 of the peer's, and 512 of this side's. */
+  FIRST_WINDOWS_BYTES_MAX: 160 * 1024 * 1024,
+  /** What windows may grow by, over all streams; with the above 256 MiB, a session's memory at the very most. */
+  GROWN_BYTES_MAX: 96 * 1024 * 1024,
   /** A reader that reads everything, and takes half a window, within so many round trips gets a larger window. */
   GROWTH_ROUND_TRIPS: 3,
   /** The same on paths so short that the event loop is what takes time. */
@@ -1320,8 +1353,12 @@ export const UDPACK_ENDPOINT_LIMITS = {
   WEBSOCKET_PACKET_BYTES: 16 * 1024,
   /** Wait for a WebSocket to open, and for its first session on the server. */
   WEBSOCKET_OPEN_MS: 10_000,
+  /** How often a server looks for connections that keep it waiting. */
+  WEBSOCKET_SWEEP_MS: 1_000,
   /** WebSockets on a server, with or without a session. */
   WEBSOCKETS_MAX: 1_024,
+  /** The same of one IPv4 address or IPv6 /64: four strangers are needed to keep all others out. */
+  WEBSOCKETS_PER_NETWORK_MAX: 256,
   /** Streams that wait for the peer's permission, or for a session, and how long (docs/UDPACK.md section 8.1). */
   STREAMS_WAITING_MAX: 1_024,
   STREAM_WAIT_MS: 5_000,
@@ -1329,8 +1366,12 @@ export const UDPACK_ENDPOINT_LIMITS = {
   DATAGRAM_BYTES_MAX: 65_507,
   /** A PING goes out after so long without anything sent (docs/UDPACK.md section 9.3). */
   KEEP_ALIVE_MS: 15_000,
+  /** A server that falls silent amid what it sends is asked whether it is there: longer than a hiccup of the path. */
+  STALL_MS: 3_000,
   /** Own streams whose first credit is granted at once. */
   OWN_STREAMS_AHEAD: 16,
+  /** Packets after which one number is left out, at most: a made-up ACK is noticed within a few thousand packets. */
+  NUMBERS_PER_SKIP_MAX: 2_048,
   /** Batches that a session sends before it lets others read and send: 1 ms at 250 MB/s. */
   BATCHES_PER_TURN: 4,
   /** Another try to connect, from a fresh socket, starts this long after the one before. */
@@ -1341,6 +1382,8 @@ export const UDPACK_ENDPOINT_LIMITS = {
   UDP_ALONE_MS: 1_500,
   /** While a WebSocket carries the session, UDP is tried this often. */
   UDP_RETRY_MS: 15_000,
+  /** A server that does not answer is told of this often. */
+  SILENCE_REPORT_INTERVAL_MS: 60_000,
   /** Sessions whose streams may end in their own time after another carrier was found; the oldest ends first. */
   DRAINING_MAX: 2,
   /** Sessions of one client key at a time: each of several processes, and an old one each. */
@@ -1374,8 +1417,10 @@ export const UDPACK_TUNNEL_LIMITS = {
   /** What every path carries (RFC 9000 section 14), and the largest payload of a jumbo frame. */
   MTU_MIN: 1_200,
   MTU_MAX: 8_972,
-  /** Streams that one client may have open. */
-  STREAMS_MAX: 4_096,
+  /** Streams that one client may have open: their first windows take half of a session's memory. */
+  STREAMS_MAX: 2_048,
+  /** Keys that are not listed are told of this often at most: whoever knows the server's key can name any. */
+  STRANGER_REPORT_INTERVAL_MS: 10_000,
   /** A listener on a free port needs one that is free for UDP and for TCP. */
   FREE_PORT_TRIES_MAX: 5,
   /** Wait for the far end's answer: its own dial may take RELAY_LIMITS.CONNECT_TIMEOUT_MS, and a name to be resolved. */
@@ -1405,4 +1450,6 @@ export const UDPACK_PATH_LIMITS = {
   UNPROVEN_FACTOR: 3,
   /** Challenges to a new address, a probe time-out apart, before the old one is used again. */
   CHALLENGES_MAX: 3,
+  /** The same at least: three of them are the probe time-out of a path of which nothing is known (RFC 9000 section 8.2.4). */
+  CHALLENGE_WAIT_MS_MIN: 333,
 } as const;

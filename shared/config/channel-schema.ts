@@ -127,7 +127,7 @@ export const ChannelSchema = v.strictObject({
   forward_query: list(
     text(100, 1),
     50,
-    "Viewers' query names passed to the origin and keyed; _HLS_* always are.",
+    "Viewers' query names passed to the origin and keyed; a playlist's _HLS_msn, _HLS_part and _HLS_skip always are.",
   ),
   hide_query: optional(flag(), true, "Seal the queries of the origin's children."),
   shield: optional(

@@ -17,10 +17,17 @@ const PLAYLIST_EXTENSIONS: ReadonlySet<string> = new Set(["m3u8", "m3u"]);
 const RESERVED = /^(?:stream\.m3u8|stream\.ts|catchup\.m3u8|b|t\.[^/]*)(?:\/|$)/;
 /** Characters that neither URL parsing nor playlist syntax gives another meaning. */
 const PLAIN_PATH = /^[A-Za-z0-9_~!$'()*+;=@%.-]+(?:\/[A-Za-z0-9_~!$'()*+;=@%.-]+)*$/;
-/** Dot segments, and encoded separators that some servers decode into them. */
-const UNSAFE_PATH = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|%2f|%5c|%00/i;
-/** A tail that carries an added extension. */
-const ADDED_EXTENSION = /~\.[a-z0-9]+$/;
+/** Dot segments, behind separators that some servers decode, too. */
+const UNSAFE_PATH = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)|%00|\\/i;
+/** Encoded separators: what they mean is the server's to say. */
+const SEPARATOR = /%2f|%5c/i;
+/** Characters that need no encoding, encoded (RFC 3986 section 6.2.2.2). */
+const SPELLED = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/i;
+const ALL_SPELLED = new RegExp(SPELLED, "gi");
+/** Most servers pass over them, so that one file would have names without end. */
+const EMPTY_SEGMENT = /^\/|\/\//;
+/** A tail that carries an added extension; some players encode more than others. */
+const ADDED_EXTENSION = /(?:~|%7[Ee])\.[a-z0-9]+$/;
 
 /** The extension of a path's last segment in lower case, or "". */
 export function extensionOf(path: string): string {
@@ -59,7 +66,12 @@ export function headStays(head: string): boolean {
 
 function isPlainPath(path: string): boolean {
   return (
-    PLAIN_PATH.test(path) && !UNSAFE_PATH.test(path) && !ADDED_EXTENSION.test(path) && !RESERVED.test(path)
+    PLAIN_PATH.test(path) &&
+    !UNSAFE_PATH.test(path) &&
+    !SEPARATOR.test(path) &&
+    !SPELLED.test(path) &&
+    !ADDED_EXTENSION.test(path) &&
+    !RESERVED.test(path)
   );
 }
 
@@ -125,13 +137,22 @@ export type ChildAddress =
 /** Reads the undecoded path behind /proxy/ch_X/; undefined when nothing can be there. */
 export function parseAddress(rest: string): ChildAddress | undefined {
   if (rest === "stream.m3u8") return { type: "stream" };
-  if (UNSAFE_PATH.test(rest) || rest.includes("\\") || !isMediaPath(rest)) return undefined;
+  if (UNSAFE_PATH.test(rest) || EMPTY_SEGMENT.test(rest) || !isMediaPath(rest)) return undefined;
   const playlist = isPlaylistPath(rest);
   const sealed = /^b\/([A-Za-z0-9_-]+)\/(.+)$/.exec(rest);
   if (sealed?.[1] !== undefined && sealed[2] !== undefined)
     return { type: "sealed", id: sealed[1], path: pathOfTail(sealed[2]), playlist };
-  if (RESERVED.test(rest)) return undefined;
-  return { type: "relative", path: rest, playlist };
+  const path = rest.includes("%") ? plainly(rest) : rest;
+  return path === undefined || RESERVED.test(path) ? undefined : { type: "relative", path, playlist };
+}
+
+/**
+ * A relative child as its origin spelled it: those that it spells otherwise have sealed addresses, so here it was the
+ * player, and one file has one name.
+ */
+function plainly(rest: string): string | undefined {
+  const path = rest.replace(ALL_SPELLED, decodeURIComponent);
+  return SEPARATOR.test(path) || UNSAFE_PATH.test(path) ? undefined : path;
 }
 
 /** "../" as often as needed to get from the playlist at `rest` up to the channel's own directory. */

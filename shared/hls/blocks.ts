@@ -31,8 +31,8 @@ export interface Blocks {
   readonly ended: boolean;
 }
 
-/** A number that no origin reaches by counting, and that offsets can be added to without losing a digit. */
-const NUMBER_MAX = 2 ** 50;
+/** Far beyond microseconds since 1970, by which some origins count, and offsets can be added without losing a digit. */
+const NUMBER_MAX = 2 ** 52;
 
 /** Undefined when the numbers are beyond counting: such a playlist is garbage. */
 export function readBlocks(text: string): Blocks | undefined {

@@ -10,26 +10,28 @@ const SKIP = "_HLS_skip";
 /** Directives that ask for another body of the same playlist. */
 export const DELIVERY_NAMES: ReadonlySet<string> = new Set([MSN, PART, SKIP]);
 
-/** Larger numbers are not exact everywhere. */
-const NUMBER = /^\d{1,15}$/;
+/** RFC 8216 section 4.2: up to 20 digits. Only one spelling of each. */
+const NUMBER = /^(?:0|[1-9]\d{0,19})$/;
 /** Values that the format has: "v2" also skips date ranges. */
 const SKIPS: ReadonlySet<string> = new Set(["YES", "v2"]);
 
 /**
- * Whether a query's directives are what the format allows. An origin must answer 400 otherwise (section 6.2.5.2), and each
- * spelling would be an entry of its own in every cache.
+ * The directives of a query in the one order and spelling that they have upstream and in keys: each other one would be an
+ * entry of its own in every cache (section 6.2.5). Undefined for what the format does not allow: the answer is 400
+ * (section 6.2.5.2).
  */
-export function areDirectivesLegal(query: string): boolean {
-  if (!query.includes("_HLS_")) return true;
-  const seen = new Set<string>();
+export function directivesOf(query: string): string | undefined {
+  if (!query.includes("HLS_")) return "";
+  const seen = new Map<string, string>();
   for (const { name, value } of queryPairs(query)) {
     if (!DELIVERY_NAMES.has(name)) continue;
-    if (seen.has(name)) return false;
-    seen.add(name);
-    if (!(name === SKIP ? SKIPS.has(value) : NUMBER.test(value))) return false;
+    if (seen.has(name)) return undefined;
+    seen.set(name, value);
+    if (!(name === SKIP ? SKIPS.has(value) : NUMBER.test(value))) return undefined;
   }
   // A part is named within a segment.
-  return !seen.has(PART) || seen.has(MSN);
+  if (seen.has(PART) && !seen.has(MSN)) return undefined;
+  return [MSN, PART, SKIP].flatMap((name) => (seen.has(name) ? [`${name}=${seen.get(name)}`] : [])).join("&");
 }
 
 /** How a playlist is asked for. */

@@ -56,10 +56,11 @@ function readRange(text: string, next: number): ByteRange | undefined {
   return { first, last: first + length - 1 };
 }
 
-/** The media sequence number of the last segment; undefined where there is none. */
+/** The media sequence number of the last segment; undefined where there is none, or none that can be counted with. */
 export function lastSequence(text: string): number | undefined {
-  const first = Number(/^#EXT-X-MEDIA-SEQUENCE:\s*(\d{1,15})/m.exec(text)?.[1] ?? 0);
+  const first = Number(/^#EXT-X-MEDIA-SEQUENCE:\s*(\d+)/m.exec(text)?.[1] ?? 0);
   let count = 0;
   for (let at = text.indexOf(SEGMENT); at >= 0; at = text.indexOf(SEGMENT, at + 1)) count++;
-  return count === 0 ? undefined : first + count - 1;
+  const last = first + count - 1;
+  return count > 0 && Number.isSafeInteger(last) ? last : undefined;
 }

@@ -55,6 +55,8 @@ export interface Playlist {
   readonly live: boolean;
   /** Segments are fragmented MP4 (EXT-X-MAP). */
   readonly fragmented: boolean;
+  /** Its origin holds requests for what is not there yet (CAN-BLOCK-RELOAD). */
+  readonly blocks: boolean;
   readonly variables: ReadonlyMap<string, string>;
   /** Some URI has to be an absolute one. */
   readonly absolute: boolean;
@@ -103,6 +105,7 @@ class Scan {
   #targetDurationMs: number | undefined;
   #ended = false;
   #fragmented = false;
+  #blocks = false;
 
   constructor(text: string, sources: VariableSources) {
     this.#text = text;
@@ -120,6 +123,7 @@ class Scan {
       ended: this.#ended,
       live: kind === "media" && !this.#ended,
       fragmented: this.#fragmented,
+      blocks: this.#blocks,
       variables: this.#variables ?? NO_VARIABLES,
       absolute: spans.some((span) => span.type === "uri" && span.absolute),
       stays: this.#ordinary.stay && !(kind === "master" && this.#variables) && spans.every(stays),
@@ -173,6 +177,8 @@ class Scan {
     else if (name === "#EXT-X-TARGETDURATION")
       this.#targetDurationMs = readTargetDuration(line.slice(colon + 1));
     else if (name === "#EXT-X-PLAYLIST-TYPE") this.#ended ||= line.slice(colon + 1).trim() === "VOD";
+    else if (name === "#EXT-X-SERVER-CONTROL")
+      this.#blocks = attributeValue(line, scanAttributes(line, colon + 1), "CAN-BLOCK-RELOAD") === "YES";
     else if (name === "#EXT-X-DEFINE") this.#scanDefine(line, colon + 1, offset);
     // The whole value is a segment's URI: a low-latency dialect older than EXT-X-PART.
     else if (name === "#EXT-X-PREFETCH") this.#scanUriLine(offset + colon + 1, offset + line.length);

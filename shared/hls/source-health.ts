@@ -1,7 +1,7 @@
 // How the sources of a channel have fared: which one takes over when one fails, and when a preferred one is used again.
 // Pure: time comes in as an argument.
 
-import { FAILOVER_LIMITS as LIMITS } from "../limits.ts";
+import { HLS_LIMITS, FAILOVER_LIMITS as LIMITS } from "../limits.ts";
 
 /** What a try of a preferred source has shown. */
 export interface Trial {
@@ -58,6 +58,7 @@ export class SourceHealth {
    * has failed a moment ago.
    */
   next(current: number, now: number): number | undefined {
+    this.#forgetFuture(now);
     const others = this.#records
       .map(({ failedAt }, index) => ({ index, agoMs: now - failedAt }))
       .filter(({ index, agoMs }) => index !== current && agoMs >= LIMITS.RETRY_MS);
@@ -67,6 +68,7 @@ export class SourceHealth {
 
   /** A source preferred to `current` that is to be tried now; not named again for a while. */
   due(current: number, failbackMs: number, now: number): number | undefined {
+    this.#forgetFuture(now);
     const everyMs = Math.min(LIMITS.TRIAL_MS, failbackMs / 4);
     for (let index = 0; index < current; index++) {
       const record = this.#records[index];
@@ -94,6 +96,17 @@ export class SourceHealth {
     else if (record.goodSince === 0) record.goodSince = now;
     const neededMs = failbackMs * 2 ** record.relapses;
     return record.goodSince > 0 && now - record.goodSince >= neededMs && now - record.failedAt >= neededMs;
+  }
+
+  /** Times far ahead were left behind by a clock that went back: no source would be tried until it has caught up. */
+  #forgetFuture(now: number): void {
+    const latest = now + HLS_LIMITS.CLOCK_SKEW_MS;
+    for (const record of this.#records) {
+      if (record.failedAt > latest) record.failedAt = 0;
+      if (record.triedAt > latest) record.triedAt = 0;
+      if (record.goodSince > latest) record.goodSince = 0;
+      if (record.roseAt > latest) record.roseAt = now;
+    }
   }
 
   /** It is taken into use: what speaks for going back to it is used up. */

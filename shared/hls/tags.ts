@@ -56,6 +56,7 @@ export const TAGS: ReadonlyMap<string, Tag> = new Map<string, Tag>([
       ],
     },
   ],
+  ["#EXT-X-SERVER-CONTROL", {}],
   ["#EXT-X-DEFINE", {}],
   ["#EXT-X-PREFETCH", {}],
 ]);

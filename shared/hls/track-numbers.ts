@@ -154,5 +154,5 @@ function continued({ head, numbered }: TrackRecord, entry: Entry, use: Use): Num
 }
 
 function isCountable(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0 && value < 2 ** 51;
+  return Number.isSafeInteger(value) && value >= 0;
 }

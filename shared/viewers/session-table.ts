@@ -9,7 +9,7 @@ export interface SessionNews {
   readonly id: string;
   /** The client that it belongs to, if it belongs to one only; else "". */
   readonly client: string;
-  /** Sessions that share a bound, such as those of one token; "" for none. */
+  /** Sessions that share a bound, such as those of one token, or a network, see {@link networkGroup}; "" for none. */
   readonly group: string;
   /** Sessions of the group that may be active at once; 0: any number. */
   readonly group_max: number;
@@ -29,6 +29,16 @@ export interface AudienceNews {
 /** `full`, `group_full`: no place; `over`: the token has expired, and the session is not under way; `taken`: by another client. */
 export type SeatVerdict = "in" | "full" | "group_full" | "over" | "taken";
 
+const NETWORK = "a.";
+
+/**
+ * The group of sessions that nothing but their program tells apart within `network`. Anybody can make up programs: where
+ * places run out such a group makes room for others, down to VIEWER_LIMITS.NETWORK_PLACES.
+ */
+export function networkGroup(network: string): string {
+  return NETWORK + network;
+}
+
 interface Session {
   readonly client: string;
   readonly group: string;
@@ -46,7 +56,8 @@ export class SessionTable {
   report({ limit, sessions }: AudienceNews, now: number): SeatVerdict[] {
     this.#sweep(now);
     let active = 0;
-    const groups = new Map<string, number>();
+    const crowds = new Crowds();
+    const { groups } = crowds;
     for (const session of this.#sessions.values()) {
       if (!isActive(session, now)) continue;
       active++;
@@ -56,7 +67,12 @@ export class SessionTable {
       const known = this.#sessions.get(news.id);
       const wasActive = known !== undefined && isActive(known, now);
       const grouped = groups.get(news.group) ?? 0;
-      const verdict = judge(news, known, wasActive, { isFull: limit > 0 && active >= limit, grouped });
+      const judged = (isFull: boolean) => judge(news, known, wasActive, { isFull, grouped });
+      let verdict = judged(limit > 0 && active >= limit);
+      if (verdict === "full" && judged(false) === "in" && this.#makeRoom(news.group, crowds, now)) {
+        active--;
+        verdict = "in";
+      }
       if (verdict !== "in") return verdict;
       if (!wasActive) {
         active++;
@@ -84,6 +100,24 @@ export class SessionTable {
     for (const [id, client, group, seenAt] of rows) this.#sessions.set(id, { client, group, seenAt });
   }
 
+  /**
+   * Takes a place from the network that holds most, if that is more than it may keep and more than the newcomer's group
+   * would have then. True when there is one.
+   */
+  #makeRoom(group: string, crowds: Crowds, now: number): boolean {
+    const own = group.startsWith(NETWORK) ? (crowds.groups.get(group) ?? 0) : 0;
+    const { name, count } = crowds.largest;
+    if (count <= Math.max(LIMITS.NETWORK_PLACES, own + 1)) return false;
+    // The first is the one that was silent longest: who only claims places asks for nothing.
+    for (const [id, session] of this.#sessions) {
+      if (session.group !== name || !isActive(session, now)) continue;
+      this.#sessions.delete(id);
+      crowds.shrink(name);
+      return true;
+    }
+    return false;
+  }
+
   /** What was seen last stands last. Beyond the bound the one that was silent longest is forgotten. */
   #keep({ id, client, group, age_ms }: SessionNews, now: number, known: Session | undefined): void {
     const seenAt = Math.max(known?.seenAt ?? 0, now - Math.max(0, age_ms));
@@ -99,6 +133,27 @@ export class SessionTable {
       // A clock that went back makes nobody stay for ever.
       if (Math.abs(now - seenAt) > LIMITS.RESUME_MS) this.#sessions.delete(id);
     }
+  }
+}
+
+/** How many active sessions each group has, during one report. */
+class Crowds {
+  readonly groups = new Map<string, number>();
+  #largest: { readonly name: string; readonly count: number } | undefined;
+
+  /** Of the networks. Sought again only after it has shrunk: those who are refused may be many. */
+  get largest(): { readonly name: string; readonly count: number } {
+    if (this.#largest) return this.#largest;
+    let largest = { name: "", count: 0 };
+    for (const [name, count] of this.groups)
+      if (count > largest.count && name.startsWith(NETWORK)) largest = { name, count };
+    this.#largest = largest;
+    return largest;
+  }
+
+  shrink(name: string): void {
+    this.groups.set(name, (this.groups.get(name) ?? 0) - 1);
+    this.#largest = undefined;
   }
 }
 

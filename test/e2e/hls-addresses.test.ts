@@ -58,6 +58,16 @@ describe("origins", () => {
     const found = await children(reply);
     expect(await Promise.all(found.map(textOf))).toEqual(["moved", "moved x"]);
   });
+
+  it("may have encoded separators in their names, as object stores write them", async () => {
+    const name = folder();
+    origin.file(`/a/${name}/v.m3u8`, media(`${origin.url}/o/live%2F${name}%2F1.ts?alt=media`));
+    origin.on(`/o/live%2F${name}%2F1.ts`, (request, response) => void response.end(request.url));
+    const [segment = ""] = await children(await get(`ch_a/${name}/v.m3u8`));
+    expect(await textOf(segment)).toBe(`/o/live%2F${name}%2F1.ts?alt=media`);
+    const climbing = segment.replace("live%2F", "..%2Fa%2F");
+    expect((await fetch(climbing)).status).toBe(404);
+  });
 });
 
 describe("asset lists", () => {

@@ -119,11 +119,15 @@ describe("prefetch = n", () => {
     for (const n of [3, 4]) expect(origin.count(`/ahead/${name}/${n}.ts`)).toBe(1);
   });
 
-  it("leaves alone what may not be kept", async () => {
+  it.each([
+    ["because the origin says so", "x", { "cache-control": "no-store" }],
+    ["because it is too large to be shared, and of unknown length", patternBytes(9_000_000), {}],
+  ])("leaves alone what may not be kept, %s", async (_why, body, headers) => {
     const name = folder();
     let first = 1;
     origin.on(`/ahead/${name}/v.m3u8`, (_, response) => void response.end(live(first, ["1.ts"], 1)));
-    origin.file(`/ahead/${name}/1.ts`, "x", { "cache-control": "no-store" });
+    if (typeof body === "string") origin.file(`/ahead/${name}/1.ts`, body, headers);
+    else origin.on(`/ahead/${name}/1.ts`, (_, response) => void response.write(body, () => response.end()));
     await (await get(`ch_ahead/${name}/v.m3u8`)).text();
     await vi.waitFor(() => expect(origin.count(`/ahead/${name}/1.ts`)).toBe(1));
     for (const next of [2, 3]) {
@@ -160,6 +164,23 @@ describe("what the origin does not have", () => {
     origin.file(`/a/${path}`, "there");
     await vi.waitFor(async () => expect(await (await get(`ch_a/${path}`)).text()).toBe("there"), 3_000);
     expect(origin.count(`/a/${path}`)).toBe(2);
+  });
+});
+
+describe("what somebody has asked for too early", () => {
+  it.each(["a", "shield"])("is there as soon as a playlist names it: channel %s", async (channel) => {
+    const name = folder();
+    const playlist = () => get(`ch_${channel}/${name}/v.m3u8`).then((reply) => reply.text());
+    const early = () => get(`ch_${channel}/${name}/2.ts`);
+    origin.file(`/${channel}/${name}/v.m3u8`, live(1, ["1.ts"], 1));
+    expect(await playlist()).not.toContain("2.ts");
+    expect((await early()).status).toBe(404);
+    origin.file(`/${channel}/${name}/2.ts`, "there");
+    origin.file(`/${channel}/${name}/v.m3u8`, live(1, ["1.ts", "2.ts"], 1));
+    await vi.waitFor(async () => expect(await playlist()).toContain("2.ts"), { interval: 20 });
+    const reply = await early();
+    expect([reply.status, await reply.text()]).toEqual([200, "there"]);
+    expect(origin.count(`/${channel}/${name}/2.ts`)).toBe(2);
   });
 });
 

@@ -76,6 +76,23 @@ describe("children's addresses", () => {
     expect(await (await fetch(second)).text()).toBe("absolute");
   });
 
+  it("do not inherit their playlist's query", async () => {
+    const name = folder();
+    origin.file(`/a/${name}/master.m3u8`, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8?token=SECRET\n");
+    const asked: (string | undefined)[] = [];
+    origin.on(`/a/${name}/v.m3u8`, (request, response) => {
+      asked.push(request.url);
+      response.end(media("1.ts", "/a/elsewhere/2.ts"));
+    });
+    for (const path of [`/a/${name}/1.ts`, "/a/elsewhere/2.ts"])
+      origin.on(path, (request, response) => void response.end(request.url));
+    const [variant = ""] = await children(await get(`ch_a/${name}/master.m3u8`));
+    const segments = await children(await fetch(variant));
+    expect(asked).toEqual([`/a/${name}/v.m3u8?token=SECRET`]);
+    const urls = await Promise.all(segments.map(async (url) => (await fetch(url)).text()));
+    expect(urls).toEqual([`/a/${name}/1.ts`, "/a/elsewhere/2.ts"]);
+  });
+
   it("show the origin's queries where the channel says so", async () => {
     origin.file("/open/index.m3u8", media("1.ts?token=shown"));
     origin.on("/open/1.ts", (request, response) => void response.end(request.url));
@@ -216,11 +233,12 @@ describe("playlists", () => {
   it("pass _HLS_ directives on and key them", async () => {
     const name = folder();
     origin.on(`/a/${name}/v.m3u8`, (request, response) => {
-      response.end(`#EXTM3U\n#EXT-X-TARGETDURATION:10\n#${request.url}\n`);
+      const head = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n";
+      response.end(`${head}#${request.url}\n`);
     });
     const ask = async (query: string) => (await get(`ch_a/${name}/v.m3u8${query}`)).text();
     expect(await ask("?_HLS_msn=7&x=1")).toContain(`v.m3u8?_HLS_msn=7\n`);
-    expect(await ask("?_HLS_msn=8&_HLS_part=1")).toContain(`v.m3u8?_HLS_msn=8&_HLS_part=1\n`);
+    expect(await ask("?_HLS_part=1&_HLS_msn=8")).toContain(`v.m3u8?_HLS_msn=8&_HLS_part=1\n`);
     expect((await get(`ch_a/${name}/v.m3u8?_HLS_part=1`)).status).toBe(400);
   });
 

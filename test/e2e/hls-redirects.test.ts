@@ -38,8 +38,8 @@ describe("a redirected playlist", () => {
       let sequence = 0;
       origin.on(`/${name}/node${node}/v.m3u8`, (request, response) => {
         seen.push(request.url ?? "");
-        const text = `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:${++sequence}\n#EXTINF:1,\n1.ts\n`;
-        response.end(text);
+        const head = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n";
+        response.end(`${head}#EXT-X-MEDIA-SEQUENCE:${++sequence}\n#EXTINF:1,\n1.ts\n`);
       });
     };
     live(1);

@@ -141,11 +141,11 @@ describe("odd replies", () => {
     ["br", brotliCompressSync],
   ])("a playlist in %s, called plain text, is read", async (coding, compress) => {
     const body = media(`${coding}.ts`);
-    origin.on("/odd/index.m3u8", (_, response) => {
+    origin.on(`/odd/${coding}.m3u8`, (_, response) => {
       response.writeHead(200, { "content-encoding": coding, "content-type": "text/plain" });
       response.end(compress(body));
     });
-    const reply = await get(`ch_odd/stream.m3u8?_HLS_msn=${coding.length}`);
+    const reply = await get(`ch_odd/${coding}.m3u8`);
     expect(reply.headers.get("content-type")).toBe("application/vnd.apple.mpegurl");
     expect(await reply.text()).toBe(body);
   });

@@ -18,6 +18,8 @@ export interface Directory {
   readonly live: boolean;
   /** For how long it counts that the origin does not have something, in milliseconds. */
   readonly missingMs: number;
+  /** When a playlist last named something new there: milliseconds since the epoch. What was missing before may be it. */
+  readonly changedAt: number;
   /** Whatever is named there is a segment, and whole already: no playlist names parts or ranges of it. */
   readonly isWhole: boolean;
 }
@@ -27,7 +29,13 @@ interface Known extends Directory {
   readonly growing: Map<string, { readonly urls: readonly string[]; readonly until: number }>;
 }
 
-const UNKNOWN: Directory = { neededMs: 0, live: false, missingMs: LIMITS.MISSING_MS, isWhole: false };
+const UNKNOWN: Directory = {
+  neededMs: 0,
+  live: false,
+  missingMs: LIMITS.MISSING_MS,
+  changedAt: 0,
+  isWhole: false,
+};
 /** Playlists of one directory with files that grow. */
 const GROWING_MAX = 16;
 
@@ -78,6 +86,7 @@ export function noteDirectories(channel: ChannelConfig, stored: StoredPlaylist):
       neededMs: Math.max(neededMs, before?.neededMs ?? 0),
       live: playlist.live,
       missingMs: Math.min(missingMs, before?.missingMs ?? missingMs),
+      changedAt: Math.max(stored.changedAt, before?.changedAt ?? 0),
       isWhole: isWhole && (before?.isWhole ?? true),
       growing,
     });

@@ -11,7 +11,7 @@ import { decodePlaylist, encodePlaylist } from "../../shared/hls/text.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
 import type { Exchange } from "../exchange.ts";
 import { readBounded } from "./body.ts";
-import { withQuery } from "./pins.ts";
+import { DIRECTIVES, withQuery } from "./pins.ts";
 import { replyHeaders } from "./reply.ts";
 import type { Loaded } from "./resource.ts";
 import { channelSeals } from "./rewriter.ts";
@@ -48,7 +48,7 @@ export async function resolveDocument(
   const [channelId, source, url] = JSON.parse(text) as SealedDocument;
   if (channelId !== channel.id) throw new CausewayError("not_found");
   sourceOf(channel, source);
-  const added = forwarded(channel, x.url.search.slice(1));
+  const added = forwarded(channel, x.url.search.slice(1), DIRECTIVES);
   return { url: withQuery(url, added), source, playlist: false, imported: new Map(), document: kind };
 }
 

@@ -15,6 +15,7 @@ import { currentState, type SourceState, tell, tellFailed } from "./object/state
 import { withQuery } from "./pins.ts";
 import type { LoadedPlaylist } from "./playlist-store.ts";
 import { refused } from "./refusals.ts";
+import { isYounger } from "./resource.ts";
 import {
   blocksIn,
   keep,
@@ -30,13 +31,14 @@ import { streamTarget, type Target } from "./target.ts";
 import { tryPreferred } from "./trial.ts";
 
 /** Playlists that no source gives: asked for again a moment later only, however many ask meanwhile. */
-const resting = new ByteLru<{ readonly code: ErrorCode; readonly until: number }>(LIMITS.RESTING_BYTES);
+const resting = new ByteLru<{ readonly code: ErrorCode; readonly since: number }>(LIMITS.RESTING_BYTES);
 
 /** @throws CausewayError what loadPlaylist throws, once no source gives anything and nothing usable is kept */
 export async function loadTrack(x: Exchange, channel: ChannelConfig, target: Tracked): Promise<LoadedTrack> {
   const key = trackName(x, channel, target);
   const rest = resting.get(key);
-  if (rest && Date.now() < rest.until) return lastGood(x, channel, target, refused(rest.code));
+  if (rest && isYounger(rest.since, HLS_LIMITS.RETRY_AFTER_FAILURE_MS, Date.now()))
+    return lastGood(x, channel, target, refused(rest.code));
   let state = await currentState(x, channel);
   tryPreferred(x, channel, target);
   const until = Date.now() + LIMITS.REQUEST_MS;
@@ -59,7 +61,7 @@ export async function loadTrack(x: Exchange, channel: ChannelConfig, target: Tra
   // The channel is there, its sources are not: players give a 404 up for good.
   if (failure.code === "not_found")
     failure = new CausewayError("origin_status", undefined, { cause: failure });
-  resting.set(key, { code: failure.code, until: Date.now() + HLS_LIMITS.RETRY_AFTER_FAILURE_MS }, 0);
+  resting.set(key, { code: failure.code, since: Date.now() }, 0);
   return lastGood(x, channel, target, failure);
 }
 

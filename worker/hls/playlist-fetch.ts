@@ -100,7 +100,7 @@ async function fetchFrom(request: PlaylistRequest, place: Place): Promise<Fetche
     redirected: redirected || place.pinned,
   };
   const stored = parsePlaylist(bytes, { target, facts, blocking });
-  if (before?.text === stored.text) stored.changedAt = before.changedAt;
+  if (before?.text === stored.text) stored.changedAt = Math.min(before.changedAt, facts.at);
   return { stored, bytes };
 }
 

@@ -26,7 +26,7 @@ import {
 } from "./playlist-fetch.ts";
 import { prefetch } from "./prefetch.ts";
 import { noteRefusal, refusalOf, refused } from "./refusals.ts";
-import { type Facts, isFresh } from "./resource.ts";
+import { type Facts, isFresh, isYounger } from "./resource.ts";
 import { claim, failureKeptMs, type Settle } from "./shield.ts";
 import type { StoredPlaylist } from "./stored-playlist.ts";
 import type { Target } from "./target.ts";
@@ -114,12 +114,14 @@ export async function loadPlaylist(
 }
 
 /**
- * Whether a blocking reload need not reach the origin: the whole playlist as it is has the segment, or is so far from it
- * that no player asks. Numbers can be invented without end, and each would be a request of its own.
+ * Whether a blocking reload need not reach the origin: the whole playlist as it is has the segment, is so far from it that
+ * no player asks, or never said that reloads are held. Numbers can be invented without end, and each would be a request of
+ * its own.
  */
 function isAnswered({ plainKey, awaited, since }: Wanted, now: number): boolean {
   if (awaited === undefined) return false;
   const plain = memory.get(plainKey);
+  if (plain && !plain.playlist.blocks) return true;
   if (!plain || !isUsable(plain, now) || plain.facts.at < since) return false;
   const last = lastSequence(plain.text);
   if (last === undefined) return false;
@@ -152,7 +154,7 @@ function plainOf(target: Target): Target {
 }
 
 function isUsable(kept: StoredPlaylist | undefined, now: number): boolean {
-  return kept !== undefined && now - kept.facts.at < kept.lifetime.staleMs;
+  return kept !== undefined && isYounger(kept.facts.at, kept.lifetime.staleMs, now);
 }
 
 /**

@@ -4,11 +4,14 @@
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
+import { isYounger } from "./resource.ts";
 
 interface Refusal {
   readonly code: ErrorCode;
-  /** When it may be asked for again: milliseconds since the epoch. */
-  readonly until: number;
+  /** When the origin said so: milliseconds since the epoch. */
+  readonly at: number;
+  /** For so long it is not asked again. */
+  readonly forMs: number;
 }
 
 const refusals = new ByteLru<Refusal>(LIMITS.REFUSALS_BYTES);
@@ -24,13 +27,14 @@ export function refused(code: ErrorCode): CausewayError {
 
 /**
  * What the origin has just answered. Keys of playlists and of segments have to differ: what is no segment may well be a
- * playlist.
+ * playlist. `changedAt`: since when something may be there that was not.
  */
-export function refusalOf(key: string, now: number): ErrorCode | undefined {
+export function refusalOf(key: string, now: number, changedAt?: () => number): ErrorCode | undefined {
   if (isEmpty) return undefined;
   const refusal = refusals.get(key);
   if (!refusal) return undefined;
-  if (now < refusal.until) return refusal.code;
+  const isOvertaken = refusal.code === "not_found" && (changedAt?.() ?? 0) > refusal.at;
+  if (!isOvertaken && isYounger(refusal.at, refusal.forMs, now)) return refusal.code;
   refusals.delete(key);
   return undefined;
 }
@@ -38,5 +42,5 @@ export function refusalOf(key: string, now: number): ErrorCode | undefined {
 /** `forMs` bounds how late whatever appears there is seen. */
 export function noteRefusal(key: string, code: ErrorCode, forMs: number): void {
   isEmpty = false;
-  refusals.set(key, { code, until: Date.now() + forMs }, 0);
+  refusals.set(key, { code, at: Date.now(), forMs }, 0);
 }

@@ -1,6 +1,7 @@
 // What is known of a cached body besides its bytes.
 
 import type { Tier } from "../../shared/flow/channel.ts";
+import { HLS_LIMITS } from "../../shared/limits.ts";
 
 export interface Facts {
   readonly contentType: string;
@@ -33,5 +34,13 @@ export interface Loaded {
 }
 
 export function isFresh(facts: Facts, now: number): boolean {
-  return now - facts.at < facts.freshMs;
+  return isYounger(facts.at, facts.freshMs, now);
+}
+
+/**
+ * Whether less than `forMs` have passed since `at`. A time far ahead was left behind by a clock that went back: a live
+ * channel would stand still until the clock has caught up.
+ */
+export function isYounger(at: number, forMs: number, now: number): boolean {
+  return now - at < forMs && at - now < HLS_LIMITS.CLOCK_SKEW_MS;
 }

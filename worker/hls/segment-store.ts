@@ -9,6 +9,7 @@ import { type ByteRange, formatByteRange } from "../../shared/hls/byte-range.ts"
 import { beginsAsJson } from "../../shared/hls/no-segment.ts";
 import { CACHE_LIMITS, HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
+import { within } from "../cache/deadline.ts";
 import { ALONE, Flights } from "../cache/flights.ts";
 import type { Exchange } from "../exchange.ts";
 import { openBody, shareStream } from "./body.ts";
@@ -18,17 +19,22 @@ import { type Found, type KeyedRequest, moveOn, readFar, readNear, writeOut } fr
 import { takePlace } from "./places.ts";
 import { noteRefusal, refusalOf, refused } from "./refusals.ts";
 import { type Facts, isFresh, type Loaded, type Stored } from "./resource.ts";
-import { fetchHead, fetchSegment, isReadWhole, readWhole } from "./segment-fetch.ts";
+import { fetchSegment, isReadWhole, readWhole } from "./segment-fetch.ts";
 import { fetchAlone, keyFor, readJson, streamed } from "./segment-stream.ts";
 import { claim, type Fetched, failureKeptMs, type Settle } from "./shield.ts";
 import type { Target } from "./target.ts";
 
-type Outcome = { readonly stored: Stored } | { readonly code: ErrorCode };
+type Outcome =
+  | { readonly stored: Stored }
+  | { readonly code: ErrorCode }
+  /** Too large to be handed over: it lies in the data centre's cache, or in R2. */
+  | { readonly isElsewhere: true };
 
 const memory = new ByteLru<Stored>(LIMITS.MEMORY_BYTES);
 const flights = new Flights<Outcome>();
 
-function keyed(
+/** What is asked for, with its names in memory and caches. */
+export function keyed(
   x: Exchange,
   channel: ChannelConfig,
   target: Target,
@@ -61,7 +67,9 @@ export async function loadSegment(
     const outcome = await flights.follow(key, patienceMs);
     if (outcome !== undefined && outcome !== ALONE) {
       if ("code" in outcome) throw new CausewayError(outcome.code);
-      return { tier: "collapsed", ...outcome.stored };
+      if ("stored" in outcome) return { tier: "collapsed", ...outcome.stored };
+      const found = (await readNear(wanted)) ?? (await readFar(wanted));
+      if (found) return { ...found, tier: "collapsed" };
     }
     // Those who have waited in vain go together, too: alone they would all ask at once. What is no whole of a leader's may
     // be a part of its own.
@@ -83,30 +91,6 @@ function followedKey({ channel, target, key, wholeKey }: KeyedRequest): string |
 
 function followMs(channel: ChannelConfig): number {
   return Math.max(CACHE_LIMITS.FOLLOW_TIMEOUT_MS, channel.response_header_timeout + LIMITS.FOLLOW_SLACK_MS);
-}
-
-/** What HEAD tells, without fetching a body. @throws CausewayError what fetchOrigin throws */
-export async function loadHead(x: Exchange, channel: ChannelConfig, target: Target): Promise<Loaded> {
-  const wanted = keyed(x, channel, target, undefined);
-  const kept = fromMemory(wanted);
-  if (kept) return { tier: "memory", ...kept };
-  const near = await readNear(wanted);
-  if (near) {
-    await near.body?.cancel().catch(() => undefined);
-    return { tier: near.tier, facts: near.facts, body: null };
-  }
-  try {
-    return { tier: "bypass", facts: await fetchHead(wanted), body: null };
-  } catch (error) {
-    if (!(error instanceof CausewayError) || error.code !== "origin_status") {
-      note(wanted, error);
-      throw error;
-    }
-  }
-  // Many origins know GET only; who asks by HEAD asks by GET next.
-  const { body, ...head } = await loadSegment(x, channel, target, undefined);
-  if (body instanceof ReadableStream) await body.cancel().catch(() => undefined);
-  return { ...head, body: null };
 }
 
 /** What memory has of it, for conditions that must be judged before a fetch. */
@@ -133,19 +117,25 @@ export async function fetchAhead(
   const wanted = keyed(x, channel, target, range);
   if (flights.has(wanted.key) || fromMemory(wanted)) return true;
   const { body, facts } = await lead(wanted);
+  if (!(body instanceof ReadableStream)) return facts.freshMs > 0;
+  const outcome = flights.follow(wanted.key, followMs(channel));
   // What is collected or copied for others goes on without this reader.
-  if (body instanceof ReadableStream) await body.cancel().catch(() => undefined);
-  return facts.freshMs > 0;
+  await body.cancel().catch(() => undefined);
+  if (facts.freshMs <= 0) return false;
+  if (facts.length !== undefined) return facts.length <= LIMITS.CLONED_BODY_BYTES_MAX;
+  return (await outcome) !== ALONE;
 }
 
-/** @throws CausewayError what the origin has just failed with */
-function fromMemory({ wholeKey, key }: KeyedRequest): Stored | undefined {
+/** What memory has of it. @throws CausewayError what the origin has just failed with */
+export function fromMemory({ channel, target, wholeKey, key }: KeyedRequest): Stored | undefined {
   const now = Date.now();
   const whole = memory.get(wholeKey);
   if (whole && isFresh(whole.facts, now)) return whole;
   const part = key === wholeKey ? undefined : memory.get(key);
   if (part && isFresh(part.facts, now)) return part;
-  const code = refusalOf(wholeKey, now) ?? refusalOf(key, now);
+  // Whoever asks for the next segment too early must not keep it from those who ask when it is named.
+  const changedAt = () => directoryAt(channel, target).changedAt;
+  const code = refusalOf(wholeKey, now, changedAt) ?? refusalOf(key, now, changedAt);
   if (code !== undefined) throw refused(code);
   return undefined;
 }
@@ -158,7 +148,10 @@ async function lead(wanted: KeyedRequest): Promise<Loaded> {
   const { x, channel } = wanted;
   const share = flights.lead(wanted.key, x.ctx);
   let settle: Settle | undefined;
+  let isLanded = false;
   const land: Land = (outcome, fetched) => {
+    if (isLanded) return;
+    isLanded = true;
     share(outcome);
     settle?.(fetched);
   };
@@ -187,7 +180,7 @@ function patienceOf(channel: ChannelConfig): { headersMs: number; bodyMs: number
 }
 
 /** Remembers for a moment that the origin does not have it, or that it fails. */
-function note({ channel, target, key, wholeKey }: KeyedRequest, error: unknown): void {
+export function note({ channel, target, key, wholeKey }: KeyedRequest, error: unknown): void {
   if (!(error instanceof CausewayError)) return;
   const { code } = error;
   const { missingMs } = directoryAt(channel, target);
@@ -235,7 +228,7 @@ async function fromOrigin(wanted: KeyedRequest, land: Land): Promise<Loaded> {
   try {
     if (!response.body || !place) {
       const { body, written } = await streamed(wanted, response, facts);
-      land(ALONE, written && { facts, written });
+      landElsewhere(wanted, { facts, written }, land);
       return { tier, facts, body };
     }
     const opened = await openBody(response.body, channel.read_timeout);
@@ -243,7 +236,12 @@ async function fromOrigin(wanted: KeyedRequest, land: Land): Promise<Loaded> {
     const { readable, whole } = shareStream(opened, {
       length,
       stallMs: channel.read_timeout,
-      room: place.room,
+      // Those who wait for what turns out to be too much for all go their own way at once, not when the leader has it all.
+      room: (bytes) => {
+        const isRoom = place.room(bytes);
+        if (!isRoom) land(ALONE, undefined);
+        return isRoom;
+      },
     });
     isShared = true;
     const shared = whole.then((body) => {
@@ -256,6 +254,25 @@ async function fromOrigin(wanted: KeyedRequest, land: Land): Promise<Loaded> {
   } finally {
     if (!isShared) place?.giveBack();
   }
+}
+
+/**
+ * What streams past memory. Of a live channel everybody wants it now, and many an origin has one connection to give: those
+ * who ask meanwhile wait until it is stored, which takes no longer than it plays.
+ */
+function landElsewhere(
+  { x, channel, target }: KeyedRequest,
+  { facts, written }: { readonly facts: Facts; readonly written: Promise<boolean> | undefined },
+  land: Land,
+): void {
+  if (!written || !directoryAt(channel, target).live) {
+    land(ALONE, written && { facts, written });
+    return;
+  }
+  const stored = within(written, LIMITS.STORED_PATIENCE_MS, () => false);
+  x.ctx.waitUntil(
+    stored.then((isStored) => land(isStored ? { isElsewhere: true } : ALONE, { facts, written })),
+  );
 }
 
 /** Keeps a whole body where its freshness allows, and shares it in any case with who waits in this isolate. */

@@ -5,11 +5,15 @@ import { CausewayError } from "../../shared/errors.ts";
 import { type ByteRange, contentRange, parseByteRange, sliceOf } from "../../shared/hls/byte-range.ts";
 import { beginsAsJson, isDocumentBody, isMediaType, isNamedMedia } from "../../shared/hls/no-segment.ts";
 import { isNotModified, isRangeAllowed } from "../../shared/http/cache/conditions.ts";
+import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { ByteLru } from "../cache/byte-lru.ts";
 import type { Exchange } from "../exchange.ts";
+import { cacheKey } from "./cache-key.ts";
 import { directoryAt } from "./directories.ts";
 import { cacheStatus, type ReplyHead, replyHeaders } from "./reply.ts";
 import type { Facts, Loaded } from "./resource.ts";
-import { keptFacts, loadHead, loadSegment } from "./segment-store.ts";
+import { loadHead } from "./segment-head.ts";
+import { keptFacts, loadSegment } from "./segment-store.ts";
 import type { Target } from "./target.ts";
 import type { Visit } from "./visit.ts";
 
@@ -24,7 +28,9 @@ export async function serveSegment(visit: Visit, channel: ChannelConfig, target:
   }
   const range = parseByteRange(headers.get("range"));
   const fetched = await fetchedRange(visit, channel, { target, range });
-  const loaded = await loadSegment(x, channel, target, fetched);
+  const first = await loadSegment(x, channel, target, fetched);
+  const isCut = range !== undefined && fetched === undefined && !headers.has("if-range");
+  const loaded = isCut ? await partOf(visit, channel, { target, range, whole: first }) : first;
   const { facts, body } = loaded;
   if (body instanceof Uint8Array && isDocumentBody(body)) throw new CausewayError("not_found");
   if (isKnown(headers, facts)) {
@@ -60,13 +66,39 @@ async function fetchedRange(
 ): Promise<ByteRange | undefined> {
   const { headers } = x.request;
   if (!range) return undefined;
-  // Some players ask for whole segments so: one fetch is to be enough for them and the others.
-  if (isOpenFromStart(range) && directoryAt(channel, target).isWhole) return undefined;
+  // Whole segments are what others ask for, too: one fetch is to be enough, however many ranges anybody thinks of.
+  const isCutHere = isOpenFromStart(range) || !large.get(cacheKey(x, channel, target, ""));
+  if (isCutHere && directoryAt(channel, target).isWhole) return undefined;
   if (headers.has("if-range")) {
     const facts = keptFacts(x, channel, target, range);
     if (!facts || !isRangeAllowed(headers, validatorsOf(facts))) return undefined;
   }
   return isNamedMedia(target.url) || (await isPartial(x, channel, target)) ? range : undefined;
+}
+
+/** Segments of which parts are asked for as such. */
+const large = new ByteLru<true>(LIMITS.FUTILE_BYTES);
+
+interface PartOfWhole {
+  readonly target: Target;
+  readonly range: ByteRange;
+  readonly whole: Loaded;
+}
+
+/** A part of what still streams in comes from where it is collected; of what is too large for that from the origin. */
+async function partOf(
+  { x }: Visit,
+  channel: ChannelConfig,
+  { target, range, whole }: PartOfWhole,
+): Promise<Loaded> {
+  const { facts, body } = whole;
+  const isStream = body instanceof ReadableStream && facts.contentRange === undefined;
+  const isMedia = isNamedMedia(target.url) || isMediaType(facts.contentType);
+  if (!isStream || isOpenFromStart(range) || !isMedia) return whole;
+  if ((facts.length ?? 0) > LIMITS.SHARED_BODY_BYTES_MAX)
+    large.set(cacheKey(x, channel, target, ""), true, 0);
+  await body.cancel().catch(() => undefined);
+  return loadSegment(x, channel, target, range);
 }
 
 function isOpenFromStart({ first, last }: ByteRange): boolean {

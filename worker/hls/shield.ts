@@ -109,7 +109,8 @@ async function outcomeOf(
   if (!fetched) return unshared;
   if ("code" in fetched) {
     const { code, keepMs } = fetched;
-    return { outcome: { type: "failed", code }, keepMs };
+    // Isolates that have heard since that it is there are not to be told otherwise.
+    return { outcome: { type: "failed", code }, keepMs: Math.min(keepMs, HLS_LIMITS.MISSING_PART_MS) };
   }
   const { facts, body, written } = fetched;
   const keepMs = facts.at + facts.freshMs - Date.now();
@@ -120,7 +121,7 @@ async function outcomeOf(
   return { outcome: { type: "stored", place }, keepMs };
 }
 
-/** How long a failure is shared: what is not there yet may be there in a moment, and any other may be this isolate's own. */
+/** How long a failure is remembered: what is not there yet may be there in a moment, and any other may be this isolate's own. */
 export function failureKeptMs(code: ErrorCode, missingMs: number): number {
   return code === "not_found" ? missingMs : Math.min(HLS_LIMITS.RETRY_AFTER_FAILURE_MS, missingMs);
 }

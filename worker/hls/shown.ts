@@ -10,6 +10,7 @@ import { ByteLru } from "../cache/byte-lru.ts";
 import type { Exchange } from "../exchange.ts";
 import { noteHead } from "./object/state.ts";
 import type { LoadedPlaylist } from "./playlist-store.ts";
+import { isYounger } from "./resource.ts";
 import type { StoredPlaylist } from "./stored-playlist.ts";
 import type { Target, Track } from "./target.ts";
 
@@ -68,7 +69,7 @@ export function keep(
 /** What was shown last, for as long as a playlist may be served while its origin fails. */
 export function usable(x: Exchange, channel: ChannelConfig, target: Tracked): LoadedTrack | undefined {
   const good = shown.get(trackName(x, channel, target))?.good;
-  return good && Date.now() - good.stored.facts.at < good.stored.lifetime.staleMs ? good : undefined;
+  return good && isYounger(good.stored.facts.at, good.stored.lifetime.staleMs, Date.now()) ? good : undefined;
 }
 
 /** @throws CausewayError `playlist_malformed` */
@@ -124,6 +125,8 @@ export function show(
 /** While a source is in use its numbers only rise; after a pause it may count anew, unless it is where it was left. */
 function progressOf(before: Progress | undefined, last: number, generation: number): Progress {
   const isSame = before?.generation === generation;
-  if (before && (isSame ? last <= before.last : last === before.last)) return { ...before, generation };
+  // A clock that went back would make it look as if it had risen just now, until it has caught up.
+  if (before && (isSame ? last <= before.last : last === before.last))
+    return { ...before, generation, roseAt: Math.min(before.roseAt, Date.now()) };
   return { generation, last, roseAt: Date.now() };
 }

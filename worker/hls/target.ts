@@ -5,7 +5,7 @@ import type { ChannelConfig, SourceConfig } from "../../shared/config/schema.ts"
 import { decodeBase64Url } from "../../shared/config/secrets.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { parseAddress } from "../../shared/hls/address.ts";
-import { areDirectivesLegal } from "../../shared/hls/delivery.ts";
+import { DELIVERY_NAMES, directivesOf } from "../../shared/hls/delivery.ts";
 import { filterQuery, joinQueries, queryPairs } from "../../shared/hls/query.ts";
 import type { Rendition } from "../../shared/hls/renditions.ts";
 import { directoryOf } from "../../shared/hls/resolve.ts";
@@ -44,6 +44,7 @@ export interface Track {
 }
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+const NO_NAMES: ReadonlySet<string> = new Set();
 
 let kept: { readonly rootKey: string; readonly sealer: Sealer } | undefined;
 
@@ -132,14 +133,15 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
   if (!address) throw new CausewayError("not_found");
   const query = x.url.search.slice(1);
   if (address.type === "stream")
-    return streamTarget(channel, sourceInUse(channel), forwarded(channel, query));
+    return streamTarget(channel, sourceInUse(channel), forwarded(channel, query, DELIVERY_NAMES));
+  const names = address.playlist ? DELIVERY_NAMES : NO_NAMES;
   if (address.type === "relative") {
     // Which source's directory would be meant is unknown; such channels have sealed children only.
     if (channel.sources.length > 1) throw new CausewayError("not_found");
     // As a parsed URL spells it: the configured text may have capitals, a default port or dot segments.
     const url = below(ownDirectory(channel), address.path);
     return {
-      url: withQuery(url, forwarded(channel, query)),
+      url: withQuery(url, forwarded(channel, query, names)),
       source: 0,
       playlist: address.playlist,
       imported: NO_VARIABLES,
@@ -149,12 +151,12 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
   const { source, directory, variables, offer } = await openDirectory(sealer, channel, address.id);
   if (offer) {
     const plainUrl = below(directory, offer.file);
-    const added = forwarded(channel, query);
+    const added = forwarded(channel, query, names);
     const key = trackKey(offer.rendition, added);
     const track = { key, rendition: offer.rendition, plainUrl, query: added };
     return { url: withQuery(plainUrl, added), source, playlist: true, imported: variables, track };
   }
-  const childQuery = channel.hide_query ? await openQuery(sealer, channel, query) : query;
+  const childQuery = channel.hide_query ? await openQuery(sealer, channel, { query, names }) : query;
   return {
     url: withQuery(below(directory, address.path), childQuery),
     source,
@@ -178,12 +180,14 @@ async function openDirectory(sealer: Sealer, channel: ChannelConfig, id: string)
 }
 
 /** The origin's own query, then what the viewer's player added. */
-async function openQuery(sealer: Sealer, channel: ChannelConfig, query: string): Promise<string> {
+async function openQuery(
+  sealer: Sealer,
+  channel: ChannelConfig,
+  { query, names }: { readonly query: string; readonly names: ReadonlySet<string> },
+): Promise<string> {
   const sealed = queryPairs(query).find(({ name }) => name === "q")?.value;
-  const added = forwarded(
-    channel,
-    filterQuery(query, (name) => name !== "q"),
-  );
+  const rest = filterQuery(query, (name) => name !== "q");
+  const added = forwarded(channel, rest, names);
   if (sealed === undefined) return added;
   const text = sealed.length > HLS_LIMITS.SEALED_CHARS_MAX ? undefined : await sealer.open("query", sealed);
   if (!text?.startsWith(`${channel.id}?`)) throw new CausewayError("not_found");
@@ -211,11 +215,18 @@ function nameOf(channel: ChannelConfig, index: number): string {
   return source === undefined ? "" : shortName(`${source.via} ${source.url}`);
 }
 
-/** What of a viewer's query goes on to the origin. */
-export function forwarded(channel: ChannelConfig, query: string): string {
+/**
+ * What of a viewer's query goes on to the origin: what the channel says, and of what players add by themselves those of
+ * `names` that mean something there. Anything else would be a resource of its own for each value that somebody invents.
+ * @throws CausewayError `bad_request` for a wrong _HLS_ directive
+ */
+export function forwarded(channel: ChannelConfig, query: string, names: ReadonlySet<string>): string {
   if (query === "") return "";
-  if (!areDirectivesLegal(query)) throw new CausewayError("bad_request");
-  return filterQuery(query, (name) => DIRECTIVES.has(name) || channel.forward_query.includes(name));
+  const isWanted = (name: string) => names.has(name) || channel.forward_query.includes(name);
+  const added = filterQuery(query, (name) => isWanted(name) && !DELIVERY_NAMES.has(name));
+  const directives = names.size === 0 ? "" : directivesOf(query);
+  if (directives === undefined) throw new CausewayError("bad_request");
+  return joinQueries(added, directives);
 }
 
 const ownDirectories = new WeakMap<ChannelConfig, string>();

@@ -4,11 +4,10 @@
 import { CausewayError } from "../../shared/errors.ts";
 import { basicCredentials } from "../../shared/http/basic-credentials.ts";
 import { LIST_LIMITS as LIMITS } from "../../shared/limits.ts";
-import { classifyHost } from "../../shared/net/destination.ts";
 import { fetchViaRelay } from "../proxy/via.ts";
 import type { Work } from "./work.ts";
 
-type Ways = Pick<Work, "egress" | "outside">;
+type Ways = Pick<Work, "egress" | "outside" | "assertOutside">;
 
 /** What is fetched; secrets in the clear. */
 export interface Provider {
@@ -39,12 +38,13 @@ export async function download(
   signal: AbortSignal,
 ): Promise<Response | "unchanged"> {
   const source = new URL(provider.url);
+  const relay = provider.via === "direct" ? undefined : provider.via.slice("relay:".length);
   let url: URL | null = source;
   for (let hop = 0; hop <= LIMITS.REDIRECTS_MAX; hop++) {
     if (url?.protocol !== "http:" && url?.protocol !== "https:") throw new CausewayError("upstream_invalid");
     const isOwn = url.host === source.host && url.protocol === source.protocol;
-    if (provider.via === "direct" && !isOwn) assertPublic(url.hostname);
-    const response = await send(ways, provider, { url, isOwn, validators, signal });
+    if (!isOwn) ways.assertOutside(url, relay);
+    const response = await send(ways, provider, { url, isOwn, relay, validators, signal });
     const { status } = response;
     if (status === 200) return response;
     await response.body?.cancel();
@@ -56,16 +56,11 @@ export async function download(
   throw new CausewayError("upstream_invalid");
 }
 
-/** A provider must not send the edge into networks that only the edge can reach. */
-function assertPublic(hostname: string): void {
-  const place = classifyHost(hostname);
-  if (place !== "public" && place !== "name") throw new CausewayError("target_refused");
-}
-
 interface Hop {
   readonly url: URL;
   /** Whether it is the host of the configured URL. */
   readonly isOwn: boolean;
+  readonly relay: string | undefined;
   readonly validators: Validators;
   readonly signal: AbortSignal;
 }
@@ -80,8 +75,8 @@ async function send(ways: Ways, provider: Provider, hop: Hop): Promise<Response>
   target.hash = "";
   const init = { headers: fieldsFor(provider, hop), redirect: "manual", signal } as const;
   try {
-    if (provider.via === "direct") return await (hop.isOwn ? fetch : ways.outside)(target.href, init);
-    return await fetchViaRelay(ways, provider.via.slice("relay:".length), target.href, init);
+    if (hop.relay === undefined) return await (hop.isOwn ? fetch : ways.outside)(target.href, init);
+    return await fetchViaRelay(ways, hop.relay, target.href, init);
   } catch (cause) {
     if (signal.aborted) throw new CausewayError("upstream_timeout", undefined, { cause });
     if (cause instanceof CausewayError) throw cause;

@@ -5,12 +5,13 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { CausewayError } from "../../shared/errors.ts";
 import { LIST_LIMITS as LIMITS } from "../../shared/limits.ts";
 import type { ListedChannel } from "../../shared/lists/listed-channel.ts";
+import { HostSet, RouteTable } from "../../shared/net/routes.ts";
 import { directory } from "../directory/client.ts";
 import { egressOf } from "../directory/egress.ts";
 import type { ListsState } from "../directory/live.ts";
 import { secretBox } from "../directory/root-key.ts";
 import type { Env } from "../env.ts";
-import { outsideFetch } from "../hls/access/destination.ts";
+import { assertOutside, outsideFetch } from "../hls/access/destination.ts";
 import { mergeGuides } from "./merge.ts";
 import type { MergeSource, PlansReply } from "./object.ts";
 import { refreshGuide } from "./refresh-guide.ts";
@@ -72,6 +73,11 @@ export class ListRunner extends WorkerEntrypoint<Env> {
   async #work(lists: Readonly<Record<string, number>>): Promise<Work> {
     const current = await directory(this.env).index();
     if (current === null) throw new CausewayError("config_unavailable");
+    const { hosts, channel_hosts } = current.index;
+    const own = {
+      config: { routes: new RouteTable(hosts), channelHosts: new HostSet(channel_hosts) },
+      env: this.env,
+    };
     const object = this.env.IMPORTS.getByName("root");
     const text = async (...at: [PageKey, number, PageKind, number]) =>
       (await object.text(...at)) ?? undefined;
@@ -81,6 +87,7 @@ export class ListRunner extends WorkerEntrypoint<Env> {
       lists,
       egress: await egressOf(current.index.relays, this.env),
       outside: outsideFetch(this.env),
+      assertOutside: (url, relay) => assertOutside(own, url, relay),
       stage: (...page) => object.stage(...page),
       text,
       bytes: async (...at) => (await object.bytes(...at)) ?? undefined,

@@ -15,6 +15,8 @@ export interface Work {
   egress(relay: string): Egress;
   /** Fetches what a provider names: from public addresses only. */
   readonly outside: typeof fetch;
+  /** Refuses what a provider may not name. @throws CausewayError `target_refused` */
+  assertOutside(url: URL, relay: string | undefined): void;
   /** Keeps a page. */
   stage(key: PageKey, gen: number, kind: PageKind, n: number, body: string | Uint8Array): Promise<void>;
   text(key: PageKey, gen: number, kind: PageKind, n: number): Promise<string | undefined>;

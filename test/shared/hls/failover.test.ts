@@ -112,6 +112,16 @@ describe("Failover", () => {
     expect(failover.use.source).toBe(0);
   });
 
+  it("tries and changes sources all the same after the clock went back", () => {
+    const failover = new Failover(PLAN);
+    failover.fail(0, T0);
+    failover.takeTrial(T0);
+    const before = T0 - 3_600_000;
+    expect(failover.takeTrial(before)).toBe(0);
+    expect(failover.fail(1, before)).toBe(true);
+    expect(failover.use).toEqual({ source: 0, generation: 2 });
+  });
+
   it("has a preferred source tried by one at a time", () => {
     const failover = new Failover(PLAN);
     expect(failover.takeTrial(T0)).toBeUndefined();

@@ -66,4 +66,11 @@ describe("lastSequence", () => {
     expect(lastSequence("#EXTM3U\n#EXTINF:1,\na.ts\n")).toBe(0);
     expect(lastSequence("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n")).toBeUndefined();
   });
+
+  it("counts by microseconds, and not by what no number is exact for", () => {
+    const from = (first: string) =>
+      lastSequence(`#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:${first}\n#EXTINF:1,\na.ts\n`);
+    expect(from("1790000000000000")).toBe(1_790_000_000_000_000);
+    expect(from("18446744073709551615")).toBeUndefined();
+  });
 });

@@ -21,6 +21,12 @@ const MEDIA_CASES: readonly Case[] = [
   ["an absolute path", "#EXTINF:6,\n/x/s.ts", "#EXTINF:6,\nb/[https://o.example/x/]/s.ts"],
   ["dot segments", "#EXTINF:6,\n../x/s.ts", "#EXTINF:6,\nb/[https://o.example/x/]/s.ts"],
   ["encoded dot segments", "#EXTINF:6,\n%2e%2E/s.ts", "#EXTINF:6,\nb/[https://o.example/]/s.ts"],
+  [
+    "encoded separators, as object stores write them",
+    "#EXTINF:6,\nhttps://c.example/o/a%2Fs.ts?alt=media",
+    "#EXTINF:6,\nb/[https://c.example/o/]/a%2Fs.ts?q=[alt=media]",
+  ],
+  ["second spellings", "#EXTINF:6,\n%61/s%2Dt.ts", "#EXTINF:6,\nb/[https://o.example/live/%61/]/s%2Dt.ts"],
   ["blanks in names", "#EXTINF:6,\nmy seg.ts", `#EXTINF:6,\n${HOME}/my%20seg.ts`],
   ["blanks around a URI", "#EXTINF:6,\n  /s.ts\t", "#EXTINF:6,\n  b/[https://o.example/]/s.ts\t"],
   ["names beyond ASCII", "#EXTINF:6,\nü.ts", `#EXTINF:6,\n${HOME}/%C3%BC.ts`],

@@ -89,8 +89,8 @@ describe("scanPlaylist", () => {
 
   it("finds the facts that caching needs", () => {
     const facts = (lines: string) => {
-      const { kind, targetDurationMs, ended, live, fragmented } = scanPlaylist(`#EXTM3U\n${lines}`);
-      return { kind, targetDurationMs, ended, live, fragmented };
+      const { kind, targetDurationMs, ended, live, fragmented, blocks } = scanPlaylist(`#EXTM3U\n${lines}`);
+      return { kind, targetDurationMs, ended, live, fragmented, blocks };
     };
     expect(facts("#EXT-X-TARGETDURATION:6\n#EXTINF:5,\na.ts")).toEqual({
       kind: "media",
@@ -98,7 +98,10 @@ describe("scanPlaylist", () => {
       ended: false,
       live: true,
       fragmented: false,
+      blocks: false,
     });
+    const control = "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12.0,CAN-BLOCK-RELOAD=";
+    expect([facts(`${control}YES`).blocks, facts(`${control}NO`).blocks]).toEqual([true, false]);
     expect(facts("#EXTINF:5,\na.ts\n#EXT-X-ENDLIST")).toMatchObject({ ended: true, live: false });
     expect(facts("#EXT-X-PLAYLIST-TYPE:VOD")).toMatchObject({ ended: true });
     expect(facts("#EXT-X-PLAYLIST-TYPE:EVENT")).toMatchObject({ ended: false });
@@ -116,6 +119,9 @@ describe("scanPlaylist", () => {
     expect(performance.now() - started).toBeLessThan(3_000);
   });
 });
+
+/** What a server might take for a way out of the sealed directory: see parseAddress. */
+const CLIMBING = /(?:^|%2f|%5c)(?:\.|%2e){1,2}(?:%2f|%5c|$)|%00/i;
 
 describe("children", () => {
   const name = fc.stringMatching(/^[A-Za-z0-9 ~.%:?#&=\\/{}ü_-]{1,24}$/);
@@ -180,7 +186,7 @@ describe("children", () => {
           const tail = tailOf(location.name, kind, false);
           const edge = new URL(`https://edge.example/proxy/ch_a/b/ID/${tail}${query}`);
           const address = parseAddress(edge.pathname.slice("/proxy/ch_a/".length));
-          if (/%2f|%5c|%00/i.test(location.name)) continue;
+          if (CLIMBING.test(location.name)) continue;
           expect(address).toEqual({
             type: "sealed",
             id: "ID",
@@ -193,8 +199,34 @@ describe("children", () => {
     );
   });
 
+  it("have one name however they are spelled, and no way leads out of a sealed directory", () => {
+    for (const rest of ["a/b~1.ts", "%61/b~1.ts", "a/b%7e%31.ts", "a%2Fb~1.ts"])
+      expect([rest, parseAddress(rest)]).toEqual([
+        rest,
+        rest.includes("%2F") ? undefined : { type: "relative", path: "a/b~1.ts", playlist: false },
+      ]);
+    for (const rest of [
+      "/1.ts",
+      "a//1.ts",
+      "b/ID//1.ts",
+      "%62/ID/1.ts",
+      "t%2Ex/1.ts",
+      "%2e%2E/1.ts",
+      "a%5C1.ts",
+    ])
+      expect([rest, parseAddress(rest)]).toEqual([rest, undefined]);
+    for (const tail of ["..%2f1.ts", "a%2F%2e.%5c1.ts", "%5c..%5C1.ts", "a%2f..", "..", "%00.ts", "a\\1.ts"])
+      expect([tail, parseAddress(`b/ID/${tail}`)]).toEqual([tail, undefined]);
+    for (const name of ["%61.ts", "a%2f1.ts", "a%2Fb%5c1.ts"]) {
+      expect([name, staysRelative(name, "segment")]).toEqual([name, false]);
+      expect(parseAddress(`b/ID/${name}`)).toMatchObject({ type: "sealed", path: name });
+    }
+    expect(staysRelative("a%20b/%C3%BC.ts", "segment")).toBe(true);
+    expect(parseAddress("b/ID/chunk%7e.ts")).toMatchObject({ path: "chunk" });
+  });
+
   it("get an extension back off exactly when one was added", () => {
-    for (const original of ["a.ts", "a", "a.php", "a~.ts", "a~.ts~.ts", ""])
+    for (const original of ["a.ts", "a", "a.php", "a~.ts", "a~.ts~.ts", "a%7E.ts", ""])
       expect(pathOfTail(tailOf(original, "segment", false))).toBe(original);
   });
 });

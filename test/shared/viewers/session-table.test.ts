@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { VIEWER_LIMITS as LIMITS } from "../../../shared/limits.ts";
-import { type SessionNews, SessionTable } from "../../../shared/viewers/session-table.ts";
+import { networkGroup, type SessionNews, SessionTable } from "../../../shared/viewers/session-table.ts";
 
 const NOW = 1_700_000_000_000;
 
@@ -42,6 +42,31 @@ describe("SessionTable", () => {
     const { say } = table();
     const of = (id: string) => session(id, { group: "t", group_max: 1 });
     expect(say(NOW, 0, of("a"), of("b"), session("c"))).toEqual(["in", "group_full", "in"]);
+  });
+
+  it("has a network make room that holds more places than it may keep, those silent longest first", () => {
+    const { sessions, say } = table();
+    const keep = LIMITS.NETWORK_PLACES;
+    const of = (network: string, id: number) => session(`${network} ${id}`, { group: networkGroup(network) });
+    const crowd = Array.from({ length: keep + 2 }, (_, n) => of("1.1.1.1", n));
+    expect(say(NOW, keep + 2, ...crowd)).toEqual(crowd.map(() => "in"));
+    say(NOW + 1_000, keep + 2, of("1.1.1.1", 0));
+    const [second, third] = [of("2.2.2.2", 0), session("bound")];
+    expect(say(NOW + 2_000, keep + 2, second, third, of("3.3.3.3", 0))).toEqual(["in", "in", "full"]);
+    expect(say(NOW + 3_000, keep + 2, of("1.1.1.1", 1), of("1.1.1.1", 2))).toEqual(["full", "full"]);
+    expect(say(NOW + 3_000, keep + 2, of("1.1.1.1", 0), second, third)).toEqual(["in", "in", "in"]);
+    expect(sessions.active(NOW + 3_000)).toBe(keep + 2);
+  });
+
+  it("lets a household have a whole small channel, and none take turns with its like", () => {
+    const { say } = table();
+    const of = (network: string, id: number) => session(`${network} ${id}`, { group: networkGroup(network) });
+    expect(say(NOW, 2, of("h", 0), of("h", 1), of("x", 0))).toEqual(["in", "in", "full"]);
+    const large = table();
+    const half = LIMITS.NETWORK_PLACES + 3;
+    const both = Array.from({ length: 2 * half }, (_, n) => of(n < half ? "p" : "q", n));
+    large.say(NOW, 2 * half, ...both);
+    expect(large.say(NOW, 2 * half, of("p", 99), of("q", 99))).toEqual(["full", "full"]);
   });
 
   it("lets an expired session go on, not begin", () => {
@@ -91,17 +116,18 @@ describe("SessionTable", () => {
   it("never lets in more than the limit, in whatever order news come", () => {
     const news = fc.record({
       id: fc.constantFrom("a", "b", "c", "d", "e"),
+      group: fc.constantFrom("", networkGroup("1"), networkGroup("2")),
       age_ms: fc.integer({ min: 0, max: 60_000 }),
       expired: fc.boolean(),
       wait: fc.integer({ min: 0, max: 40_000 }),
     });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3 }), fc.array(news, { maxLength: 30 }), (limit, steps) => {
+      fc.property(fc.integer({ min: 1, max: 7 }), fc.array(news, { maxLength: 60 }), (limit, steps) => {
         const { sessions, say } = table();
         let now = NOW;
-        for (const { wait, id, age_ms, expired } of steps) {
+        for (const { wait, id, group, age_ms, expired } of steps) {
           now += wait;
-          say(now, limit, session(id, { age_ms, expired }));
+          say(now, limit, session(id + group, { group, age_ms, expired }));
           expect(sessions.active(now)).toBeLessThanOrEqual(limit);
         }
       }),

@@ -189,12 +189,19 @@ describe("the imports object", () => {
       "target_refused",
     ],
     [
+      "a redirect to the edge itself",
+      () => new Response(null, { status: 302, headers: { Location: "https://own.test/get.php" } }),
+      "target_refused",
+    ],
+    [
       "broken gzip",
       () => new Response(new Uint8Array([0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8])),
       "upstream_invalid",
     ],
   ])("keeps the last good list through %s, tries again sooner, and says why", async (_, answer, code) => {
-    await pushAndFollow({ channel_imports: [IMPORT] });
+    const hosts = [{ host: "own.test", upstreams: ["http://127.0.0.1:1"] }];
+    provider.text("https://own.test/get.php", M3U.replace("Two", "Stolen"));
+    await pushAndFollow({ hosts, channel_imports: [IMPORT] });
     provider.answers.set(LIST, answer);
     await later(3_600_000);
     expect(await names()).toEqual(["One", "Two", "Raw"]);

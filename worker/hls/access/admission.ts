@@ -7,6 +7,7 @@ import { VIEWER_LIMITS } from "../../../shared/limits.ts";
 import { clientNetwork } from "../../../shared/net/client-network.ts";
 import { shortName } from "../../../shared/net/hash.ts";
 import { splitToken } from "../../../shared/viewers/address.ts";
+import { networkGroup } from "../../../shared/viewers/session-table.ts";
 import type { TokenClaims } from "../../../shared/viewers/token.ts";
 import type { Exchange } from "../../exchange.ts";
 import { audiences, type EntryVerdict, type SeatRequest } from "./audience.ts";
@@ -48,7 +49,8 @@ export async function admit(x: Exchange, channel: ChannelConfig, path: string): 
 
 async function admitAnybody(x: Exchange, channel: ChannelConfig): Promise<{ viewing?: Viewing }> {
   if (channel.max_viewers === 0) return {};
-  const seat = { id: clientOf(x), client: "", group: "", group_max: 0, expired: false };
+  const group = networkGroup(clientNetwork(x.clientIp));
+  const seat = { id: clientOf(x), client: "", group, group_max: 0, expired: false };
   const place: Place = { object: channel.id, seat, limit: channel.max_viewers };
   assertIn(await audiences.of(place.object).enter(x, seat, place.limit), place);
   return { viewing: new Viewing([place], { channel, claims: undefined }, x.startedAt) };
@@ -83,11 +85,12 @@ function placesOf(x: Exchange, channel: ChannelConfig, { token, claims, subscrib
   const client = clientOf(x);
   const expired = claims.expiresAt <= x.startedAt;
   const tokenName = token.slice(-16);
+  const network = clientNetwork(x.clientIp);
   const owner = claims.viewer ? `v.${claims.viewer.name}` : `t.${tokenName}`;
   const seat: SeatRequest = {
     id: session === undefined ? `${owner} ${client}` : `s.${claims.viewer?.name ?? ""}.${session}`,
-    client: session === undefined ? "" : clientNetwork(x.clientIp),
-    group: places === 0 ? "" : `t.${tokenName}`,
+    client: session === undefined ? "" : network,
+    group: places > 0 ? `t.${tokenName}` : session === undefined ? networkGroup(network) : "",
     group_max: places,
     expired,
   };

@@ -4,8 +4,14 @@ import { CausewayError } from "../../../shared/errors.ts";
 import { classifyHost } from "../../../shared/net/destination.ts";
 import { canonicalHost } from "../../../shared/net/host-name.ts";
 import { isControlHost } from "../../control-hosts.ts";
+import type { ConfigSnapshot } from "../../directory/client.ts";
 import type { Env } from "../../env.ts";
-import type { Exchange } from "../../exchange.ts";
+
+/** What is known of the edge's own hosts. */
+interface Edge {
+  readonly config: Pick<ConfigSnapshot, "routes" | "channelHosts">;
+  readonly env: Pick<Env, "CONTROL_HOSTS">;
+}
 
 /**
  * Refuses what an origin's playlist or redirect may not name: addresses that are not public, and hosts that this edge
@@ -13,17 +19,13 @@ import type { Exchange } from "../../exchange.ts";
  * is its rules' business.
  * @throws CausewayError `target_refused`
  */
-export function assertOutside(
-  x: Pick<Exchange, "config" | "env">,
-  url: URL,
-  relay: string | undefined,
-): void {
+export function assertOutside(x: Edge, url: URL, relay: string | undefined): void {
   const place = classifyHost(url.hostname);
   const isOutside = relay !== undefined || place === "public" || place === "name";
   if (!isOutside || isOwnHost(x, url)) throw new CausewayError("target_refused");
 }
 
-function isOwnHost({ config, env }: Pick<Exchange, "config" | "env">, url: URL): boolean {
+function isOwnHost({ config, env }: Edge, url: URL): boolean {
   const host = canonicalHost(url.hostname);
   return (
     config.routes.covers(host) || config.channelHosts.has(host) || isControlHost(host, env.CONTROL_HOSTS)

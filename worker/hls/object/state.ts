@@ -10,6 +10,7 @@ import { shortName } from "../../../shared/net/hash.ts";
 import { within } from "../../cache/deadline.ts";
 import { ALONE, Flights } from "../../cache/flights.ts";
 import type { Exchange } from "../../exchange.ts";
+import { isYounger } from "../resource.ts";
 import type { SourceReply, SourceReport } from "./failover-store.ts";
 
 /** Which source is in use, and how its playlists are numbered. */
@@ -85,12 +86,12 @@ export function sourceInUse(channel: ChannelConfig): number {
 export async function currentState(x: Exchange, channel: ChannelConfig): Promise<SourceState> {
   if (channel.sources.length === 1) return FIRST;
   const entry = knownOf(channel);
-  const ageMs = Date.now() - entry.at;
-  if (ageMs < LIMITS.STATE_FRESH_MS) return entry.state;
-  if (ageMs >= LIMITS.STATE_USABLE_MS) return tell(x, channel, "renew", {});
+  const now = Date.now();
+  if (isYounger(entry.at, LIMITS.STATE_FRESH_MS, now)) return entry.state;
+  if (!isYounger(entry.at, LIMITS.STATE_USABLE_MS, now)) return tell(x, channel, "renew", {});
   // By time and not until it has ended: contexts can end without a word.
-  if (Date.now() - entry.renewedAt >= LIMITS.STATE_FRESH_MS) {
-    entry.renewedAt = Date.now();
+  if (!isYounger(entry.renewedAt, LIMITS.STATE_FRESH_MS, now)) {
+    entry.renewedAt = now;
     x.ctx.waitUntil(tell(x, channel, "renew", {}));
   }
   return entry.state;
@@ -150,7 +151,7 @@ export async function tellFailed(
 ): Promise<SourceState> {
   const entry = knownOf(channel);
   const isNew = entry.state.generation === generation;
-  if (!isNew || Date.now() - entry.failedAt < LIMITS.RETRY_MS) return entry.state;
+  if (!isNew || isYounger(entry.failedAt, LIMITS.RETRY_MS, Date.now())) return entry.state;
   const state = await tell(x, channel, `failed ${generation}`, { failed: generation });
   if (state.generation === generation) entry.failedAt = Date.now();
   return state;

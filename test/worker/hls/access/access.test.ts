@@ -124,6 +124,15 @@ describe("limits on viewers", () => {
     expect(await answer("ch_small/none", { ip: "198.51.100.2" })).toBe(IN);
   });
 
+  it("cannot be used up by one address that calls itself many players", async () => {
+    for (let n = 0; n < VIEWER_LIMITS.NETWORK_PLACES + 20; n++)
+      await ask("ch_hall/none", { ip: "198.51.100.66", agent: `Made-up/${n}` });
+    const hostile = await ask("ch_hall/none", { ip: "198.51.100.66", agent: "One-more/1" });
+    expect(hostile.status).toBe(503);
+    for (const ip of ["198.51.100.1", "198.51.100.2"]) expect(await answer("ch_hall/none", { ip })).toBe(IN);
+    expect(await answer("ch_hall/none", { ip: "198.51.100.3" })).toBe("503 viewers_exceeded");
+  });
+
   it("hold for a subscriber over all channels, and let one client change channels", async () => {
     await configure({ alice: { max_connections: 1 } });
     const paid = await aliceToken();

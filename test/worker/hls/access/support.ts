@@ -2,6 +2,7 @@
 
 import { expect } from "vitest";
 import { tokenVerifier } from "../../../../shared/config/secrets.ts";
+import { VIEWER_LIMITS } from "../../../../shared/limits.ts";
 import {
   fingerprintOf,
   importSigningKey,
@@ -33,6 +34,7 @@ export async function configure({ keys = [OLD], alice = {}, viewers }: Changes =
     channels: [
       channel("ch_open"),
       channel("ch_small", { max_viewers: 1 }),
+      channel("ch_hall", { max_viewers: VIEWER_LIMITS.NETWORK_PLACES + 2 }),
       channel("ch_paid", { access: "token", group: "Films" }),
       channel("ch_other", { access: "token", group: "News" }),
       channel("ch_cinema", { access: "token", group: "Films", max_viewers: 1 }),
