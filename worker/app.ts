@@ -46,8 +46,9 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
 function parseUrl(request: Request): URL {
   const url = URL.parse(request.url);
   // RFC 9112 section 3.2. The runtime puts Host before the path as it came: "a.test/x?" would move the path into the
-  // query, and "a.test@b.test" be another host than the front before this one saw.
-  if (!url || /[/?#@\\]/.test(request.headers.get("host") ?? "")) throw new CausewayError("bad_request");
+  // query, and "a.test@b.test", "b%2Etest" or a tab in it be another host than the front before this one saw.
+  if (!url || /[/?#@\\\t]|%[0-7]/.test(request.headers.get("host") ?? ""))
+    throw new CausewayError("bad_request");
   if (url.hostname.endsWith(".")) url.hostname = url.hostname.replace(/\.+$/, "");
   return url;
 }

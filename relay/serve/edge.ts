@@ -7,12 +7,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type WorkerdStructuredLog } from "miniflare";
 import { formatAuthority } from "../../shared/net/address.ts";
 import { ROOT } from "../root.ts";
-import { claimPort } from "./listen.ts";
+import { claimPort, PortTakenError } from "./listen.ts";
 import { BUILT, readManifest } from "./project.ts";
 import { publicNetwork } from "./public-network.ts";
 import { type RuntimeProcesses, shieldFromInterrupt, watchRuntime } from "./runtime-processes.ts";
 
 const LOOPBACK = "127.0.0.1";
+/** Miniflare's code for a port that workerd finds taken. */
+const ADDRESS_IN_USE = "ERR_ADDRESS_IN_USE";
 
 export interface EdgeOptions {
   readonly host: string;
@@ -46,24 +48,28 @@ export interface Edge {
  * @throws {PortTakenError} when something else listens on the port.
  */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const port = await claimPort({ host: options.host, port: options.port, setting: "--edge-port" });
+  const { host } = options;
+  const named = { host, port: options.port, setting: "--edge-port" };
+  // A free port workerd takes by itself: one that was found free here could be somebody else's a moment later.
+  if (named.port !== 0) await claimPort(named);
   await shieldFromInterrupt(options.stateDir);
   const processes = watchRuntime();
-  const miniflare = processes.watch(() => new Miniflare(miniflareOptions(options, port)));
-  const authority = formatAuthority(options.host, port);
+  const miniflare = processes.watch(() => new Miniflare(miniflareOptions(options)));
+  let port: number;
   try {
     await miniflare.ready;
+    port = Number((await miniflare.unsafeGetDirectURL()).port || 80);
   } catch (error) {
     await stop(miniflare, processes);
+    if ((error as { code?: unknown }).code === ADDRESS_IN_USE)
+      throw new PortTakenError(named, { cause: error });
     throw new Error(
-      `Cannot start the edge on ${authority}: ${error instanceof Error ? error.message : error}`,
-      {
-        cause: error,
-      },
+      `Cannot start the edge on ${formatAuthority(host, named.port)}: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
     );
   }
   return {
-    url: `http://${authority}`,
+    url: `http://${formatAuthority(host, port)}`,
     port,
     get pid() {
       return processes.pid;
@@ -72,7 +78,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
 }
 
-function miniflareOptions({ host, stateDir, vars, buckets, onLog }: EdgeOptions, port: number) {
+function miniflareOptions({ host, port, stateDir, vars, buckets, onLog }: EdgeOptions) {
   const manifest = readManifest();
   const { compatibility_date: compatibilityDate, compatibility_flags: compatibilityFlags } = manifest;
   const objects = manifest.durable_objects.bindings.map(({ name, class_name }) => [

@@ -57,6 +57,29 @@ export function listen(server: Server, options: ListenOptions): Promise<{ addres
   });
 }
 
+/** The part of a net.Server that Node does not document: the socket it listens by. */
+interface HandleOwner {
+  _handle: object | null;
+}
+
+/**
+ * Has `to` listen by the very socket that `from` listens by, with all that wait there to be accepted; `from` accepts no more.
+ * Resolves to where that is.
+ */
+export function moveListener(from: Server, to: Server): Promise<{ address: string; port: number }> {
+  const bound = from.address();
+  return new Promise((resolve, reject) => {
+    to.once("error", reject);
+    to.listen(from, () => {
+      to.off("error", reject);
+      if (typeof bound === "object" && bound !== null) resolve(bound);
+      else reject(new Error("Cannot take a listener over: it does not listen"));
+    });
+    // It must not close what is not its own any more.
+    (from as unknown as HandleOwner)._handle = null;
+  });
+}
+
 /** Whether several threads may listen on one port here. */
 export async function sharesPorts(): Promise<boolean> {
   const servers = [createServer(), createServer()];

@@ -31,6 +31,10 @@ export const CLAIMS = [
   "x-remote-addr",
   "x-remote-ip",
   "client-ip",
+  "http-client-ip",
+  "http-x-forwarded-for",
+  "proxy-client-ip",
+  "wl-proxy-client-ip",
   "cf-connecting-ip",
   "cf-connecting-ipv6",
   "cf-pseudo-ipv4",
@@ -43,13 +47,21 @@ export const CLAIMS = [
   "x-original-host",
   "x-http-host-override",
   "x-forwarded-host-override",
+  "x-real-host",
+  "x-backend-host",
+  "x-envoy-original-path",
+  "x-original-uri",
   "x-original-url",
+  "x-request-uri",
   "x-rewrite-url",
   "proxy",
 ] as const;
 
 /** Fields that are set on every request. */
 export const FORWARDED_FIELDS = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"] as const;
+
+/** What all fields are called in which some front or other tells of the client; "x-forwarded-user" is who signed in there. */
+export const FORWARDED_FAMILY = "x-forwarded-";
 
 /** How a request came here, as the trusted proxies that handed it on tell. */
 export interface Arrival {

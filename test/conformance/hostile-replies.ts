@@ -46,6 +46,8 @@ export const BAD_HEADS: Readonly<Record<string, Reply>> = {
   "an end within the head": thenEnd("HTTP/1.1 200 OK\r\nContent-Le"),
   "an end after an interim reply": thenEnd("HTTP/1.1 100 Continue\r\n\r\n"),
   "two lengths": `${OK}Content-Length: 2\r\nContent-Length: 5\r\n\r\nhello`,
+  "a length beside chunked": `${OK}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
+  "a length beside chunked that says otherwise": `${OK}Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
   "a negative length": `${OK}Content-Length: -5\r\n\r\nhello`,
   "a length with a sign": `${OK}Content-Length: +5\r\n\r\nhello`,
   "a hexadecimal length": `${OK}Content-Length: 0x5\r\n\r\nhello`,
@@ -121,10 +123,6 @@ export const ODD_BUT_FINE: Readonly<Record<string, { readonly reply: Reply; read
   },
   "a chunk with an extension": { reply: `${CHUNKED}5;a=b\r\nhello\r\n0\r\n\r\n`, body: "hello" },
   "chunked with trailers": { reply: `${CHUNKED}5\r\nhello\r\n0\r\nX-T: v\r\n\r\n`, body: "hello" },
-  "a length beside chunked, which counts": {
-    reply: `${OK}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
-    body: "hello",
-  },
   "the same length twice": { reply: `${OK}Content-Length: 2\r\n${HI}`, body: "hi" },
   "early hints": { reply: `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${OK}${HI}`, body: "hi" },
   "a thousand interim replies": {
@@ -146,7 +144,7 @@ const NEXT = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
 export const POISONED: Readonly<Record<string, { readonly method?: string; readonly reply: Reply }>> = {
   "behind a body of known length": { reply: `${OK}${HI}${NEXT}` },
   "behind the last chunk": { reply: `${CHUNKED}2\r\nhi\r\n0\r\n\r\n${NEXT}` },
-  "behind a length that chunked overrules": {
+  "behind a length beside chunked": {
     reply: `${OK}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n${NEXT}`,
   },
   "behind a 204": { reply: `HTTP/1.1 204 No Content\r\n\r\n${NEXT}` },

@@ -45,6 +45,18 @@ export function closeRules(rule: Rule, open: Open): void {
         },
       );
 
+    for (const [index, side] of sides.entries())
+      rule(`of the ${side} with a code that none may send ends both sides`, async (way) => {
+        for (const code of [999, 1006, 1015]) {
+          const pair = await open(way);
+          const closes = pair.map(closeOf);
+          const frame = [0x88, 2 | (index === 0 ? 0x80 : 0), ...(index === 0 ? [0, 0, 0, 0] : [])];
+          rawSocket(pair[index] as WebSocket).write(Buffer.from([...frame, code >> 8, code & 0xff]));
+          const codes = (await Promise.all(closes)).map(([told]) => told);
+          for (const told of codes) expect([1001, 1002, 1005, 1006, 1011], String(code)).toContain(told);
+        }
+      });
+
     rule("follows everything that was sent before it", async (way) => {
       const [client, server] = await open(way);
       const received = receive(client, 500);

@@ -114,6 +114,11 @@ const BAD_UPGRADES: Readonly<Record<string, readonly string[]>> = {
   "with a key that is none": [...UPGRADE, VERSION, "Sec-WebSocket-Key: short"],
   "without a version": [...UPGRADE, KEY],
   "of another version": [...UPGRADE, KEY, "Sec-WebSocket-Version: 8"],
+  "that Connection does not name, and so may have come from before another proxy,": [
+    "Upgrade: websocket",
+    KEY,
+    VERSION,
+  ],
 };
 
 function messageRules(rule: Rule, at: { open: Open; messageBytesMax: number }): void {

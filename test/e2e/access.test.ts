@@ -2,8 +2,6 @@
 // places, quotas and expiry, and how the stats show them.
 
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -11,37 +9,20 @@ import WebSocket from "ws";
 import { hashPassword } from "../../relay/password.ts";
 import { readSecrets } from "../../relay/serve/secrets.ts";
 import type { ServiceSnapshot } from "../../shared/flow/snapshot.ts";
+import { PatientOrigin, STUCK_BYTES } from "../support/patient-origin.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { readStats } from "../support/stats.ts";
 
 const TOKEN = "a-bearer-token-of-these-tests";
 const DAY_MS = 86_400_000;
 
+let origin: PatientOrigin;
 let product: Product;
 let front: string;
 
-/** Answers /flood with 64 KiB each 20 ms without end, /take once it has the whole body, /wait when it is told to, anything else with what it was sent. */
-const waiting: (() => void)[] = [];
-const origin = createServer((request, response) => {
-  if (request.url === "/flood") {
-    response.writeHead(200, { "Content-Type": "application/octet-stream" });
-    const timer = setInterval(() => response.write(Buffer.alloc(64 * 1024)), 20);
-    response.on("close", () => clearInterval(timer));
-  } else if (request.url === "/take") {
-    request.resume().on("end", () => response.end("taken"));
-  } else if (request.url === "/wait") {
-    waiting.push(() => response.end("waited"));
-    origin.emit("waiting");
-  } else {
-    response.setHeader("Content-Type", "application/json");
-    response.end(JSON.stringify(request.headers));
-  }
-});
-
 beforeAll(async () => {
-  origin.listen(0, "127.0.0.1");
-  await once(origin, "listening");
-  const upstreams = [`http://127.0.0.1:${(origin.address() as AddressInfo).port}`];
+  origin = await PatientOrigin.start();
+  const upstreams = [origin.url];
   const day = (offset: number) => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10);
   const basic_auth = [
     { user: "alice", password: "wonder:land" },
@@ -61,6 +42,7 @@ beforeAll(async () => {
         { host: "places.test", upstreams, max_connections: 2, scope: "global", cors: { origins: ["*"] } },
         { host: "quota.test", upstreams, quota: "2MB/month" },
         { host: "up.test", upstreams, quota: "1MB/month" },
+        { host: "breaks.test", upstreams, quota: "1MB/month" },
         { host: "quota.test", path: "/echo", upstreams: [demo], quota: "1MB/month" },
       ],
     }),
@@ -70,8 +52,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await product.stop();
-  origin.closeAllConnections();
-  origin.close();
+  origin.stop();
 });
 
 /** A request by a client of that address. */
@@ -203,17 +184,17 @@ describe("rates", () => {
 describe("max_connections with scope global", () => {
   it("lets so many in at a time, and the next one as soon as one has left", async () => {
     const open = [ask("places.test", "/wait")];
-    if (waiting.length < 1) await once(origin, "waiting");
+    await origin.untilWaiting(1);
     open.push(ask("places.test", "/wait"));
-    if (waiting.length < 2) await once(origin, "waiting");
+    await origin.untilWaiting(2);
     const full = await ask("places.test", "/", "192.0.2.1", { origin: "https://page.test" });
     expect(full.headers.get("retry-after")).not.toBeNull();
     expect(full.headers.get("access-control-allow-origin")).toBe("*");
     expect(await refusal(full)).toEqual([503, "too_many_connections"]);
-    waiting.shift()?.();
+    origin.letGo();
     expect(await (await open[0])?.text()).toBe("waited");
     await vi.waitFor(async () => expect((await ask("places.test")).status).toBe(200), { timeout: 5_000 });
-    waiting.shift()?.();
+    origin.letGo();
     await open[1];
     await untilShown("places.test", { active: 0, refused: { too_many_connections: expect.any(Number) } });
   });
@@ -256,6 +237,25 @@ describe("quota", () => {
     expect(await refusal(reply)).toEqual([403, "quota_exceeded"]);
   }, 20_000);
 
+  it("counts what moved of bodies that their clients always break off", async () => {
+    for (let n = 0; n < 3; n++) {
+      const leaving = new AbortController();
+      const reply = await product.fetchHost("breaks.test", "/stuck", { signal: leaving.signal });
+      let received = 0;
+      const reading = (async () => {
+        for await (const chunk of reply.body ?? []) {
+          received += chunk.byteLength;
+          if (received === STUCK_BYTES) leaving.abort();
+        }
+      })();
+      await expect(reading).rejects.toThrow();
+    }
+    await vi.waitFor(
+      async () => expect(await refusal(await ask("breaks.test"))).toEqual([403, "quota_exceeded"]),
+      { timeout: 6_000, interval: 100 },
+    );
+  }, 20_000);
+
   it("closes sockets, too", async () => {
     const socket = new WebSocket(product.edge.replace("http", "ws").concat("/echo"), {
       headers: { host: "quota.test" },
@@ -271,8 +271,7 @@ describe("quota", () => {
   it("remembers what was used over a restart, and lets a host go on under a larger quota", async () => {
     await product.restartEdge();
     expect(await refusal(await ask("quota.test"))).toEqual([403, "quota_exceeded"]);
-    const upstreams = [`http://127.0.0.1:${(origin.address() as AddressInfo).port}`];
-    await product.push({ hosts: [{ host: "quota.test", upstreams, quota: "1GB/month" }] });
+    await product.push({ hosts: [{ host: "quota.test", upstreams: [origin.url], quota: "1GB/month" }] });
     await vi.waitFor(async () => expect((await ask("quota.test")).status).toBe(200), { timeout: 6_000 });
     await vi.waitFor(
       async () => {

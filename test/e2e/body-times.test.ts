@@ -173,8 +173,8 @@ describe("an upload that stands still", () => {
 });
 
 describe("a client that resets", { timeout: 30_000 }, () => {
-  /** The promised second, and what the kernel and this process take to tell. */
-  const LET_GO_MS = 1_500;
+  /** The promised second. */
+  const LET_GO_MS = 1_000;
   /** Clients that left so far, by host. */
   const resets = new Map<string, number>();
   const EVENTS = `${head("Transfer-Encoding: chunked")}5\r\nhello\r\n`;

@@ -1,13 +1,15 @@
 // The local edge server: workerd as a child of this process, its socket, its end and its coming back.
 
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { buildEdgeIfStale } from "../../relay/serve/build.ts";
 import { type Edge, startEdge } from "../../relay/serve/edge.ts";
-import { claimPort } from "../../relay/serve/listen.ts";
+import { claimPort, PortTakenError } from "../../relay/serve/listen.ts";
 import { localSecrets } from "../../relay/serve/secrets.ts";
+import { namedPort } from "../support/named-port.ts";
 
 let directory: string;
 const edges: Edge[] = [];
@@ -80,7 +82,10 @@ describe("startEdge", { timeout: 30_000 }, () => {
     const edge = await start("one");
     await edge.stop();
     expect(edge.pid).toBeUndefined();
-    expect(await claimPort({ host: "127.0.0.1", port: edge.port, setting: "" })).toBe(edge.port);
+    // Anybody's outgoing connection may have it for a moment.
+    await vi.waitFor(() => claimPort({ host: "127.0.0.1", port: edge.port, setting: "" }), {
+      timeout: 5_000,
+    });
   });
 
   it("names a taken port and its setting", async () => {
@@ -88,5 +93,27 @@ describe("startEdge", { timeout: 30_000 }, () => {
     await expect(start("other", edge.port)).rejects.toThrow(
       `Cannot listen on 127.0.0.1:${edge.port}: the port is taken, choose another with --edge-port`,
     );
+  });
+
+  it("takes a free port that nobody can take away, and names the setting of one that somebody did", async () => {
+    const named = await namedPort();
+    const thieves: Server[] = [];
+    const { close } = Server.prototype;
+    // Whatever this process lets go is somebody else's at once, as on a busy machine.
+    const stealing = vi.spyOn(Server.prototype, "close").mockImplementation(function (this: Server, done) {
+      const address = this.address() as AddressInfo | null;
+      return close.call(this, () => {
+        if (address) thieves.push(createServer().listen(address.port, "127.0.0.1", () => done?.()));
+        else done?.();
+      });
+    });
+    try {
+      const edge = await start("free");
+      expect([await healthOf(edge), thieves.length]).toEqual([200, 0]);
+      await expect(start("named", named)).rejects.toBeInstanceOf(PortTakenError);
+    } finally {
+      stealing.mockRestore();
+      for (const thief of thieves) thief.close();
+    }
   });
 });

@@ -79,8 +79,16 @@ describe("routing", () => {
       expect((await product.fetchHost(host, "/bytes/1")).status, host).toBe(200);
   });
 
-  it("refuses a Host that reaches into other parts of the URL", async () => {
-    for (const host of ["app.test/x?", "app.test#.b.test", "x@app.test", "app.test\\.b.test"])
+  it("refuses a Host that reaches into other parts of the URL, or is read as one only once it is parsed", async () => {
+    const hosts = [
+      "app.test/x?",
+      "app.test#.b.test",
+      "x@app.test",
+      "app.test\\.b.test",
+      "app%2Etest",
+      "app.\ttest",
+    ];
+    for (const host of hosts)
       expect(await raw(`GET /bytes/1 HTTP/1.1\r\nHost: ${host}`), host).toMatch(/ 400 [\s\S]*bad_request/);
   });
 

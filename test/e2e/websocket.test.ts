@@ -9,6 +9,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { readSecrets } from "../../relay/serve/secrets.ts";
 import { type OddOrigin, startOddOrigin } from "../support/odd-origin.ts";
 import { type Product, startProduct } from "../support/product.ts";
+import { stallAt } from "../support/stalled-client.ts";
 import { readStats, untilCounted } from "../support/stats.ts";
 
 let product: Product;
@@ -29,7 +30,7 @@ beforeAll(async () => {
         { host: "order.test", upstreams: [demo] },
         { host: "raw.test", upstreams: [demo], websocket: { meter: false } },
         { host: "apart.test", upstreams: [url] },
-        { host: "idle.test", upstreams: [demo], websocket: { idle_timeout: "1s" } },
+        { host: "idle.test", upstreams: [demo], websocket: { idle_timeout: "1s", max_per_ip: 1 } },
         { host: "page.test", upstreams: [odd.url] },
         { host: "down.test", upstreams: ["http://127.0.0.1:9"] },
         { host: "few.test", upstreams: [url], websocket: { max_connections: 2 } },
@@ -155,6 +156,14 @@ describe("a WebSocket", { timeout: 30_000 }, () => {
     expect(await closeOf(client)).toEqual([1001, "idle"]);
     await untilCounted(product, "idle.test", { requests: 1, aborted: 0, active: 0 }, "ws");
   });
+
+  it("keeps its place until its client has answered a close, or gone: nothing else cuts the connection", async () => {
+    const silent = await stallAt(product.edge, "/echo", { Host: "idle.test" });
+    expect(await silent.readToClose()).toBe(1001);
+    expect(await refusal(dial("idle.test"))).toEqual([429, "too_many_sockets"]);
+    silent.socket.destroy();
+    await vi.waitFor(() => opened(dial("idle.test")), 5_000);
+  });
 });
 
 describe("an upgrade", { timeout: 30_000 }, () => {
@@ -188,7 +197,9 @@ describe("an upgrade", { timeout: 30_000 }, () => {
   });
 });
 
-describe("sockets that come and go", { timeout: 60_000 }, () => {
+const CYCLES = 10_000;
+
+describe("sockets that come and go", { timeout: 120_000 }, () => {
   it("leave no place, no flow and no connection behind, however they end", async () => {
     let cycles = 0;
     const byServer = new Set<number>();
@@ -196,7 +207,7 @@ describe("sockets that come and go", { timeout: 60_000 }, () => {
       if (byServer.has(Number(url?.slice(1)))) server.terminate();
     });
     async function lane(): Promise<void> {
-      for (let cycle = cycles++; cycle < 500; cycle = cycles++) {
+      for (let cycle = cycles++; cycle < CYCLES; cycle = cycles++) {
         const way = cycle % 4;
         if (way === 3) byServer.add(cycle);
         const client = dial("cycles.test", `/${cycle}`);
@@ -209,7 +220,7 @@ describe("sockets that come and go", { timeout: 60_000 }, () => {
       }
     }
     await Promise.all(Array.from({ length: 20 }, lane));
-    await untilCounted(product, "cycles.test", { requests: 500, errors: 0, active: 0 }, "ws");
+    await untilCounted(product, "cycles.test", { requests: CYCLES, errors: 0, active: 0 }, "ws");
     await vi.waitFor(() => expect(upstream.clients.size).toBe(0));
     // All 40 places are free again.
     await Promise.all(Array.from({ length: 40 }, () => opened(dial("cycles.test", "/last"))));

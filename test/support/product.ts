@@ -7,12 +7,14 @@ import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { type Demo, startDemo } from "../../relay/demo/origin.ts";
 import { buildEdgeIfStale } from "../../relay/serve/build.ts";
 import { untilReady } from "../../relay/serve/control-api.ts";
 import { type Edge, startEdge } from "../../relay/serve/edge.ts";
 import { type LinkedRelay, startLinkedRelay } from "../../relay/serve/linked-relay.ts";
+import { PortTakenError } from "../../relay/serve/listen.ts";
 import { pushLocally } from "../../relay/serve/local.ts";
 import { localSecrets } from "../../relay/serve/secrets.ts";
 import { parseConfig } from "../../shared/config/parse.ts";
@@ -177,13 +179,13 @@ class RunningProduct implements Product {
 
   async restartEdge(): Promise<void> {
     await this.#edge?.stop();
-    await this.#startEdge();
+    await onceFree(() => this.#startEdge());
     await untilReady(this.edge);
   }
 
   async restartRelay(): Promise<void> {
     await this.#relay?.stop();
-    await this.#startRelay();
+    await onceFree(() => this.#startRelay());
   }
 
   async stop(): Promise<void> {
@@ -214,6 +216,17 @@ class RunningProduct implements Product {
     const level = process.env.CAUSEWAY_TEST_LOG === undefined ? "silent" : "debug";
     this.#relay = await startLinkedRelay(this.#relayConfig, { log: pino({ level }), version: "0.0.0-test" });
     this.#relayConfig = withPorts(this.#relayConfig, this.#relay);
+  }
+}
+
+/** Starts again on ports that were free ones: until then an outgoing connection of anybody's may have one for a moment. */
+async function onceFree(start: () => Promise<void>, deadline = Date.now() + 10_000): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    if (!(error instanceof PortTakenError) || Date.now() > deadline) throw error;
+    await delay(100);
+    await onceFree(start, deadline);
   }
 }
 

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** Answers with its name; /hold is answered when released, /up by `health`. */
 export class UpstreamServer {
@@ -43,7 +44,19 @@ export class UpstreamServer {
     await closed;
   }
 
+  /** On the port it had: an outgoing connection of anybody's may have that for a moment. */
   async comeBack(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.#listen();
+      } catch (error) {
+        if (tries >= 50 || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+        await delay(100);
+      }
+    }
+  }
+
+  async #listen(): Promise<void> {
     const server = createServer((request, response) => this.#answer(request, response));
     server.on("upgrade", (request, socket: Socket) => acceptUpgrade(request, socket));
     server.listen(this.#port, "127.0.0.1");

@@ -1,7 +1,8 @@
 // Joins a client's and an upstream's WebSocket: messages in order, they and their payload counted, closes handed on. The
 // runtime gives a pump no back-pressure, so a side that does not read is cut off before its backlog fills the isolate.
-// No runtime call cuts a connection, though: what was unsent stays in memory until that side reads on or goes, and for
-// so long the pump does not end, so that whatever bounds the number of pumps bounds these backlogs, too.
+// No runtime call cuts a connection, though: what was unsent stays in memory until that side reads on or goes, and a client
+// that never answers a close stays connected. For so long the pump does not end, so that whatever bounds the number of pumps
+// bounds these, too.
 
 import type { CloseReason } from "../../shared/flow/flow.ts";
 import { utf8Length } from "../../shared/http/utf8-length.ts";
@@ -38,7 +39,7 @@ export interface PumpOptions {
   readonly onMessage: (side: Side, bytes: number, now: number) => void;
   /** Told every ten seconds, so that a silent socket stays in the stats. */
   readonly onTick: () => void;
-  /** Told once, when nothing more will move. */
+  /** Told once, when nothing more will move and nothing is held for it any more. */
   readonly onEnd: (end: PumpEnd) => void;
 }
 
@@ -51,6 +52,10 @@ interface Peer {
   /** Its connection broke: nothing is kept for it. */
   gone: boolean;
 }
+
+type SocketEnd = Pick<CloseEvent, "code" | "reason" | "wasClean">;
+
+const BROKEN: SocketEnd = { code: ABNORMAL, reason: "", wasClean: false };
 
 /** Starts pumping; both sockets must be fresh. */
 export function pumpSockets(options: PumpOptions): void {
@@ -92,8 +97,8 @@ class Pump {
     socket.binaryType = "arraybuffer";
     socket.accept({ allowHalfOpen: true });
     socket.addEventListener("message", (event) => this.#pass(from, to, event.data));
-    socket.addEventListener("close", (event) => this.#ended(from, to, event.code, event.reason));
-    socket.addEventListener("error", () => this.#ended(from, to, ABNORMAL, ""));
+    socket.addEventListener("close", (event) => this.#ended(from, to, event));
+    socket.addEventListener("error", () => this.#ended(from, to, BROKEN));
   }
 
   #pass(from: Side, to: Side, data: string | ArrayBuffer): void {
@@ -110,20 +115,22 @@ class Pump {
     try {
       target.socket.send(data);
     } catch {
-      this.#ended(to, from, ABNORMAL, "");
+      this.#ended(to, from, BROKEN);
       return;
     }
     this.#options.onMessage(from, bytes, now);
   }
 
   /** `from` has closed or broken: the other side hears of it, and its answer ends the pump. */
-  #ended(from: Side, to: Side, code: number, reason: string): void {
+  #ended(from: Side, to: Side, { code, reason, wasClean }: SocketEnd): void {
     const peer = this.#peers[from];
-    const broken = code === ABNORMAL;
+    // A peer may name the code that stands for a broken connection, and keep its connection.
+    const broken = code === ABNORMAL && !wasClean;
+    const isNews = !peer.ended;
+    peer.ended = true;
     if (broken) peer.gone = true;
     if (this.#over) this.#release();
-    if (this.#over || peer.ended) return;
-    peer.ended = true;
+    if (this.#over || !isNews) return;
     if (broken) peer.closed = true;
     const relayed = relayedClose(code, reason, from);
     this.#end ??= {
@@ -183,11 +190,12 @@ class Pump {
     this.#release();
   }
 
-  /** Tells the end as soon as neither side has anything unsent. */
+  /** Tells the end as soon as neither side has anything unsent and the client has answered. */
   #release(): void {
     if (this.#released) return;
     clearTimeout(this.#timer);
-    if (holdsMemory(this.#peers.client) || holdsMemory(this.#peers.upstream)) {
+    const { client, upstream } = this.#peers;
+    if (!client.ended || holdsMemory(client) || holdsMemory(upstream)) {
       this.#options.onTick();
       this.#timer = setTimeout(() => this.#release(), PROXY_LIMITS.SOCKET_TICK_MS);
       return;

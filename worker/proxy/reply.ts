@@ -26,18 +26,12 @@ export async function replyTo(visit: Visit, answer: Answer): Promise<Response> {
       ? await visit.within(response.arrayBuffer(), visit.plan.config.body_idle_timeout, WHOLE_BODY)
       : undefined;
   const reply = withBody(whole ? countWhole(visit, whole) : streamedBody(visit, source, length), response);
-  if (source === null) checkLength(reply.headers, length);
+  // Where no body comes, as in a reply to HEAD, nobody has checked its announced length: one that frames nothing does not go on
+  // (RFC 9112 section 6.3).
+  if (source === null && length === undefined) reply.headers.delete("content-length");
   visit.replied();
   replyHead(visit.call, answer.upstream, reply.headers);
   return reply;
-}
-
-/**
- * Where no body comes nobody has checked its announced length, as in a reply to HEAD: one that frames nothing does not go on
- * (RFC 9112 section 6.3). With one beside chunked the runtime would send no reply at all.
- */
-function checkLength(headers: Headers, length: number | undefined): void {
-  if (length === undefined || headers.has("transfer-encoding")) headers.delete("content-length");
 }
 
 type Source = ReadableStream<Uint8Array> | Uint8Array;
@@ -74,6 +68,7 @@ function streamedBody(visit: Visit, source: Source | null, length: number | unde
     flow,
     x,
     idleMs: visit.plan.config.body_idle_timeout,
+    countsAborted: visit.plan.config.quota !== undefined,
     onEnd: (reason) => visit.endPart(reason),
   });
   if (mover) visit.follow(mover);

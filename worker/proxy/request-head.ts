@@ -6,7 +6,7 @@
 
 import type { HostConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
-import { CLAIMS, FORWARDED_FIELDS, forwardedField } from "../../shared/http/forwarded.ts";
+import { CLAIMS, FORWARDED_FAMILY, FORWARDED_FIELDS, forwardedField } from "../../shared/http/forwarded.ts";
 import { compileHeaderRules } from "../../shared/http/header-rules.ts";
 import {
   foldedName,
@@ -38,8 +38,10 @@ const TREATMENTS: ReadonlyMap<string, "drop" | "connection" | "via" | "country">
   ["cf-ipcountry", "country"],
 ]);
 
-/** Any of these names, or an odd one: one test per name costs a fifth of a look-up in the map. */
-const NOTABLE = new RegExp(`^(?:${[...TREATMENTS.keys()].join("|")})$|${ODD_CHARACTER.source}`);
+/** Any of these names, one of their family, or an odd one: one test per name costs a fifth of a look-up in the map. */
+const NOTABLE = new RegExp(
+  `^(?:${[...TREATMENTS.keys()].join("|")})$|^${FORWARDED_FAMILY}(?!(?:for|host|proto)$)|${ODD_CHARACTER.source}`,
+);
 
 /** Fields that an upstream's gateway must not find under another spelling. */
 const GUARDED: ReadonlySet<string> = new Set([
@@ -88,7 +90,7 @@ export function requestHead(call: Call, upstream: Upstream, upgrade: boolean): H
     if (!NOTABLE.test(name)) continue;
     const treatment = TREATMENTS.get(name);
     if (treatment === undefined) {
-      if (plan.guardedFields.has(foldedName(name))) headers.delete(name);
+      if (plan.guardedFields.has(foldedName(name)) || isClaim(name, arrival)) headers.delete(name);
     } else if (treatment === "drop") headers.delete(name);
     else if (treatment === "connection") dropListed(headers, incoming.get(name));
     else if (treatment === "via") via = nextVia(incoming.get(name));
@@ -102,6 +104,12 @@ export function requestHead(call: Call, upstream: Upstream, upgrade: boolean): H
   if (upgrade) headers.set("upgrade", "websocket");
   for (const step of plan.requestSteps) step(call, upstream, headers);
   return headers;
+}
+
+/** What a front tells of the client, and none that is trusted has handed on; to no spelling but its own does trust extend. */
+function isClaim(name: string, arrival: Call["arrival"]): boolean {
+  const folded = foldedName(name);
+  return folded.startsWith(FORWARDED_FAMILY) && (arrival === undefined || folded !== name);
 }
 
 function dropListed(headers: Headers, connection: string | null): void {

@@ -123,8 +123,12 @@ function headFor({ call }: Visit, upstream: Upstream, { upgrade, prepare }: Send
   return headers;
 }
 
-/** The runtime takes replies that nobody could pass on: a status that HTTP does not have, and a 101 that switches to nothing. */
-function isReply({ status, webSocket }: Response): boolean {
+/**
+ * The runtime takes replies that nobody could pass on: a status that HTTP does not have, a 101 that switches to nothing, and
+ * one of two lengths, of which somebody behind might take the other (RFC 9112 section 6.3).
+ */
+function isReply({ status, webSocket, headers }: Response): boolean {
+  if (headers.has("transfer-encoding") && headers.has("content-length")) return false;
   return status <= 599 && (status !== 101 || webSocket !== null);
 }
 

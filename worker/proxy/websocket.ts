@@ -48,7 +48,8 @@ function checkHandshake({ x }: Visit): void {
   if (x.env.FRONT_SECRET === undefined) return;
   const { headers } = x.request;
   const key = headers.get("sec-websocket-key") ?? "";
-  if (/^[A-Za-z0-9+/]{22}==$/.test(key) && headers.get("sec-websocket-version") === VERSION) return;
+  const isHop = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i.test(headers.get("connection") ?? "");
+  if (isHop && /^[A-Za-z0-9+/]{22}==$/.test(key) && headers.get("sec-websocket-version") === VERSION) return;
   throw new CausewayError("bad_request", undefined, { fields: { "Sec-WebSocket-Version": VERSION } });
 }
 

@@ -14,6 +14,8 @@ export interface MeterBodyOptions {
   x: Pick<Exchange, "ctx" | "env" | "meter" | "request">;
   /** A source that sends nothing for this long is broken off; so is the body given out. */
   idleMs: number;
+  /** Counts what an aborted body has moved, too: clients that always break off would never use a quota up. */
+  countsAborted?: boolean;
   /** Called once. `aborted`: the client left; `failed`: the source broke or stood still, and the body given out breaks. */
   onEnd: (reason: CloseReason) => void;
 }
@@ -38,7 +40,7 @@ export function meterBody(
   source: ReadableStream<Uint8Array> | Uint8Array,
   options: MeterBodyOptions,
 ): MeteredBody {
-  const { flow, length, x, onEnd } = options;
+  const { flow, length, x, onEnd, countsAborted = false } = options;
   if (source instanceof Uint8Array && source.byteLength <= BODY_LIMITS.HANDED_BYTES_MAX) {
     flow.down += source.byteLength;
     onEnd("done");
@@ -46,7 +48,8 @@ export function meterBody(
   }
   const known = length !== undefined && Number.isSafeInteger(length) && length >= 0;
   const { readable, writable } = known ? new FixedLengthStream(length) : new IdentityTransformStream();
-  const isPiped = known && length <= BODY_LIMITS.PIPED_BYTES_MAX && !(source instanceof Uint8Array);
+  const isPiped =
+    known && length <= BODY_LIMITS.PIPED_BYTES_MAX && !countsAborted && !(source instanceof Uint8Array);
   const mover = isPiped ? new Pipe(options, length) : new Pump(source, writable, options);
   const moved = mover instanceof Pipe ? mover.run(source as ReadableStream, writable) : mover.run();
   x.ctx.waitUntil(moved.then(onEnd));

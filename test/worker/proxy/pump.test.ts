@@ -24,8 +24,9 @@ class FakeSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data }));
   }
 
-  ends(code: number, reason = ""): void {
-    this.dispatchEvent(new CloseEvent("close", { code, reason }));
+  /** Without `wasClean` no close frame has come. */
+  ends(code: number, reason = "", wasClean = code !== 1006): void {
+    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
   }
 }
 
@@ -75,6 +76,7 @@ describe("pumpSockets", () => {
       [1008, "connection_closed"],
       [1008, "connection_closed"],
     ]);
+    near.ends(1008);
     expect(onEnd).toHaveBeenCalledExactlyOnceWith({ reason: "closed", code: 1008, by: "edge" });
     near.says("late");
     expect(far.sent).toEqual([]);
@@ -101,7 +103,7 @@ describe("pumpSockets", () => {
   });
 
   it.each([
-    ["the client has read it", () => Object.assign(client, { bufferedAmount: 0 })],
+    ["the client has read and answered it", () => Object.assign(client, { bufferedAmount: 0 }).ends(1013)],
     ["the client has gone", () => client.ends(1006)],
   ])("ends after such a close only when %s, and stays in the stats until then", (_when, resolve) => {
     client.bufferedAmount = PROXY_LIMITS.SOCKET_BUFFER_BYTES + 1;
@@ -143,6 +145,13 @@ describe("pumpSockets", () => {
     expect(onEnd.mock.calls).toEqual([[{ reason: "aborted", code: 1001, by: "client" }]]);
   });
 
+  it("answers a close that only says that it is none: its connection is open, and so is its backlog", () => {
+    client.ends(1006, "", true);
+    upstream.ends(1001);
+    expect([upstream.closed?.[0], client.closed?.[0]]).toEqual([1001, 1001]);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "done", code: 1001, by: "client" }]]);
+  });
+
   it("tells a close without a code as 1005, and sends none either", () => {
     upstream.ends(1005);
     client.ends(1005);
@@ -166,7 +175,17 @@ describe("pumpSockets", () => {
     expect(client.closed).toBeUndefined();
     vi.advanceTimersByTime(1);
     expect([client.closed?.[0], upstream.closed?.[0]]).toEqual([1001, 1001]);
+    client.ends(1001);
     expect(onEnd.mock.calls).toEqual([[{ reason: "idle", code: 1001, by: "edge" }]]);
+  });
+
+  it("goes on showing a client that answers no close, until it has gone", () => {
+    upstream.ends(4000);
+    vi.advanceTimersByTime(PROXY_LIMITS.SOCKET_CLOSE_WAIT_MS + 2 * PROXY_LIMITS.SOCKET_TICK_MS);
+    expect(onTick.mock.calls.length).toBeGreaterThanOrEqual(2);
+    expect(onEnd).not.toHaveBeenCalled();
+    client.ends(1006);
+    expect(onEnd.mock.calls).toEqual([[{ reason: "done", code: 4000, by: "upstream" }]]);
   });
 
   it("counts idle time from the last message", () => {

@@ -30,6 +30,20 @@ describe("requestHead", () => {
     }
   });
 
+  it("drops the rest of the family, too, unless a trusted proxy hands it on in its own spelling", () => {
+    const headers = { "X-Forwarded-User": "root", X_Forwarded_Groups: "admins" };
+    expect(sent({ headers })).toEqual(KNOWN);
+    const host = {
+      trusted_proxies: ["192.0.2.0/24"],
+      headers: { request: { set: { "X-Forwarded-Team": "a" } } },
+    };
+    expect(sent({ host, headers })).toEqual({
+      ...KNOWN,
+      "x-forwarded-user": "root",
+      "x-forwarded-team": "a",
+    });
+  });
+
   it("replaces what it sets itself, and drops other spellings of it", () => {
     const headers = {
       "X-Forwarded-For": "9.9.9.9",

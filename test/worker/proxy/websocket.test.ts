@@ -38,6 +38,6 @@ describe("proxyWebSocket", () => {
       [1008, "connection_closed"],
       [1008, "connection_closed"],
     ]);
-    expect(ledger.active).toBe(0);
+    await vi.waitFor(() => expect(ledger.active).toBe(0));
   });
 });

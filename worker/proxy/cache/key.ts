@@ -3,7 +3,7 @@
 
 import type { HostConfig } from "../../../shared/config/schema.ts";
 import { selectingKey } from "../../../shared/http/cache/vary.ts";
-import { CLAIMS, FORWARDED_FIELDS } from "../../../shared/http/forwarded.ts";
+import { CLAIMS, FORWARDED_FAMILY, FORWARDED_FIELDS } from "../../../shared/http/forwarded.ts";
 import { HOP_BY_HOP, ODD_CHARACTER } from "../../../shared/http/headers.ts";
 import { CACHE_LIMITS as LIMITS } from "../../../shared/limits.ts";
 import { countryOf } from "../../access/country.ts";
@@ -13,7 +13,7 @@ import { requestHead } from "../request-head.ts";
 import { queryOf } from "../target-path.ts";
 
 /** Raise it when the shape of what is stored changes: isolates of two releases share one cache for a while. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What the cache has to know of a host; undefined where it is off. */
 export function cachePlanOf(config: HostConfig): CachePlan | undefined {
@@ -50,25 +50,37 @@ export function keyOf(call: Call): string | undefined {
   return addressKey(call, authClassOf(call), url.pathname + queryOf(url));
 }
 
-/** The keys of an address of the request's host in all classes: what is invalidated is so for everyone. */
+/** The keys of an address of the request's host in all classes: what is invalidated is so for everyone, whatever sets them apart. */
 export function keysOf(call: Call, pathAndQuery: string): readonly string[] {
   return CLASSES.map((each) => addressKey(call, each, pathAndQuery)).filter((key) => key !== undefined);
 }
 
 function addressKey(call: Call, authClass: AuthClass, pathAndQuery: string): string | undefined {
-  const { x, plan } = call;
+  const { x } = call;
   // Behind a trusted proxy the name that led here and the one that the client used may be two.
   const origin = call.arrival ? `${x.url.host} ${originOf(call)}` : x.url.origin;
-  const who: string[] = [authClass];
-  if (plan.cache?.byUser) who.push(`user=${encodeURIComponent(call.user)}`);
-  if (plan.cache?.byCountry) who.push(`country=${countryOf(call)}`);
   // Whoever purges "/a" means "/a?", too.
   const purged = x.config.live.purgeEpoch(x.url.hostname, pathAndQuery.replace(/^([^?]*)\?$/, "$1"));
-  const key = `${FORMAT} ${x.config.epoch} ${purged} ${who.join(" ")} ${origin}${pathAndQuery}`;
+  const key = `${FORMAT} ${x.config.epoch} ${purged} ${authClass} ${origin}${pathAndQuery}`;
   return key.length > LIMITS.KEY_CHARS_MAX ? undefined : key;
 }
 
-/** The values of the fields `names` by which an upstream chooses its reply to this request, as part of a key. */
+/** True where upstreams are told of more than a request's fields say: its replies are for some only, whatever Vary names. */
+export function isDivided({ plan: { cache } }: Call): boolean {
+  return cache !== undefined && (cache.byUser || cache.byCountry);
+}
+
+/** Who is told to the upstream. */
+function whoOf(call: Call): string {
+  const { cache } = call.plan;
+  const user = cache?.byUser ? `user=${encodeURIComponent(call.user)}\n` : "";
+  return cache?.byCountry ? `${user}country=${countryOf(call)}\n` : user;
+}
+
+/**
+ * What an upstream chooses its reply to this request by, as part of a key: the values of the fields `names`, and who the
+ * request is from, where it is told.
+ */
 export function selectionOf(call: Call, names: readonly string[]): string {
   const { x, plan } = call;
   const [upstream] = plan.upstreams;
@@ -77,10 +89,12 @@ export function selectionOf(call: Call, names: readonly string[]): string {
   const fields = isChanged ? requestHead(call, upstream, false) : x.request.headers;
   // The runtime reads bytes that are no UTF-8 as one and the same character: such values cannot be told apart.
   if (names.some((name) => fields.get(name)?.includes("\ufffd"))) return crypto.randomUUID();
-  return selectingKey(names, fields);
+  return whoOf(call) + selectingKey(names, fields);
 }
 
 /** Odd spellings of other names may be kept from the upstream, too. */
 function isChangedField(name: string, cache: CachePlan | undefined): boolean {
-  return ODD_CHARACTER.test(name) || cache?.changedFields.has(name) === true;
+  return (
+    ODD_CHARACTER.test(name) || name.startsWith(FORWARDED_FAMILY) || cache?.changedFields.has(name) === true
+  );
 }

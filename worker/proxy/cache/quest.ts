@@ -8,7 +8,7 @@ import { HOP_BY_HOP, listedFields } from "../../../shared/http/headers.ts";
 import type { Call } from "../call.ts";
 import type { Answer } from "../upstream.ts";
 import type { Visit } from "../visit.ts";
-import { keyOf, selectionOf } from "./key.ts";
+import { isDivided, keyOf, selectionOf } from "./key.ts";
 import type { Sought } from "./store.ts";
 
 /** Asks the upstream; `prepare` changes the request's fields first, in place, for each attempt. */
@@ -57,7 +57,7 @@ export function questOf(visit: Visit, send: Send): Quest | undefined {
     call,
     send,
     patience: (work, ms, codes) => visit.within(work, ms, codes),
-    sought: { key, selectionOf: (names) => selectionOf(call, names) },
+    sought: { key, selectionOf: (names) => selectionOf(call, names), isDivided: isDivided(call) },
     wish,
     asked: {
       authorized: headers.has("authorization") && !call.plan.cache?.hidesAuthorization,

@@ -10,8 +10,10 @@ import { type Gone, isYounger, type Stored, type Variants } from "./slot.ts";
 /** What a request looks for. */
 export interface Sought {
   readonly key: string;
-  /** The request's values of those fields, as part of a key. */
+  /** The request's values of those fields, as part of a key; what sets its user or country apart stands in each. */
   readonly selectionOf: (names: readonly string[]) => string;
+  /** Its replies never stand under the address itself, where everybody looks: some selection leads to each. */
+  readonly isDivided?: boolean;
 }
 
 export interface Found {
@@ -43,8 +45,10 @@ export class ReplyStore {
   readonly #gone = new ByteLru<number>(LIMITS.PASSES_BYTES_MAX);
 
   /** Looks for a reply, in memory at no cost worth naming, then in the data centre's cache. */
-  async find({ key, selectionOf }: Sought, now: number): Promise<Place> {
+  async find({ key, selectionOf, isDivided }: Sought, now: number): Promise<Place> {
     let slot = await this.#read(key, key, now);
+    if (isDivided && slot?.kind !== "variants")
+      return { key: `${key}\n${selectionOf([])}`, hasVariants: false, found: undefined };
     if (!slot) return { key, hasVariants: false, found: undefined };
     if (slot.kind === "reply") return { key, hasVariants: false, found: slot };
     const own = variantKey(key, slot.variants, selectionOf);
@@ -185,7 +189,7 @@ function readingOf(slot: Stored | Variants, tier: Found["tier"]): Reading {
 function placeFor(sought: Sought, names: readonly string[], known: Stored | Variants | undefined): Placement {
   const list = known?.kind === "variants" ? known : undefined;
   const joined = list ? joinedNames(list.names, names) : names;
-  if (joined.length === 0) return { key: sought.key, variants: undefined };
+  if (joined.length === 0 && !sought.isDivided) return { key: sought.key, variants: undefined };
   // The same list goes on; with other names the keys are others anyway.
   const generation = list?.generation ?? crypto.randomUUID();
   const variants: Variants = { kind: "variants", names: joined, generation };

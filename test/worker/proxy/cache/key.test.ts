@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CACHE_LIMITS } from "../../../../shared/limits.ts";
 import { FRONT_HEADERS } from "../../../../worker/client-address.ts";
 import { LiveState, NOTHING_LIVE, withPurge } from "../../../../worker/directory/live.ts";
-import { keyOf, keysOf, selectionOf } from "../../../../worker/proxy/cache/key.ts";
+import { isDivided, keyOf, keysOf, selectionOf } from "../../../../worker/proxy/cache/key.ts";
 import type { Call } from "../../../../worker/proxy/call.ts";
 import { type Asked, callFor } from "../header-call.ts";
 
@@ -55,25 +55,6 @@ describe("keyOf", () => {
     expect(keyOf(callWith({ url: "http://app.test/a?b" }, { live }))).not.toContain(" 7 ");
   });
 
-  it("holds user and country where the upstream is told of them, and only there", () => {
-    const telling = { headers: { request: { set: { "X-User": "{user}", "X-From": "{country}" } } } };
-    const key = (host: object, user: string, country: string) =>
-      keyOf(callWith({ host: { ...host }, user }, { country }));
-    expect(key(telling, "ann", "DE")).not.toBe(key(telling, "bob", "DE"));
-    expect(key(telling, "ann", "DE")).not.toBe(key(telling, "ann", "FR"));
-    expect(key({}, "ann", "DE")).toBe(key({}, "bob", "FR"));
-  });
-
-  it("holds the country as the upstream is told it, where a front names it", () => {
-    const host = { headers: { request: { set: { "X-From": "{country}" } } } };
-    const [secret, , named] = FRONT_HEADERS;
-    const key = (country: string) => {
-      const call = callWith({ host, headers: { [secret]: "secret", [named]: country } });
-      return keyOf({ ...call, x: { ...call.x, env: { FRONT_SECRET: "secret" } } } as unknown as Call);
-    };
-    expect(key("DE")).not.toBe(key("FR"));
-  });
-
   it("holds what a trusted proxy says of scheme and host, beside the name that led here", () => {
     const host = { trusted_proxies: ["192.0.2.0/24"] };
     const key = (headers: Record<string, string>) => keyOf(callWith({ host, headers }));
@@ -103,6 +84,27 @@ describe("keysOf", () => {
 });
 
 describe("selectionOf", () => {
+  it("holds user and country where the upstream is told of them, and only there", () => {
+    const telling = { headers: { request: { set: { "X-User": "{user}", "X-From": "{country}" } } } };
+    const selection = (host: object, user: string, country: string) =>
+      selectionOf(callWith({ host: { ...host }, user }, { country }), []);
+    expect(selection(telling, "ann", "DE")).not.toBe(selection(telling, "bob", "DE"));
+    expect(selection(telling, "ann", "DE")).not.toBe(selection(telling, "ann", "FR"));
+    expect(selection({}, "ann", "DE")).toBe(selection({}, "bob", "FR"));
+    expect([isDivided(callWith({ host: telling })), isDivided(callWith({}))]).toEqual([true, false]);
+  });
+
+  it("holds the country as the upstream is told it, where a front names it", () => {
+    const host = { headers: { request: { set: { "X-From": "{country}" } } } };
+    const [secret, , named] = FRONT_HEADERS;
+    const selection = (country: string) => {
+      const call = callWith({ host, headers: { [secret]: "secret", [named]: country } });
+      const x = { ...call.x, env: { FRONT_SECRET: "secret" } };
+      return selectionOf({ ...call, x } as unknown as Call, []);
+    };
+    expect(selection("DE")).not.toBe(selection("FR"));
+  });
+
   it("takes fields that the proxy writes as the upstream gets them", () => {
     const host = { headers: { request: { set: { "X-Env": "prod" } } } };
     const selection = (headers: Record<string, string>) =>

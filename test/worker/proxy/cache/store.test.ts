@@ -86,6 +86,25 @@ describe("ReplyStore", () => {
     }
   });
 
+  it("keeps what is for some apart from the first reply on, and forgets all of it with the address", async () => {
+    const [store, behind] = [new ReplyStore(), new Background()];
+    const key = crypto.randomUUID();
+    const by = (user: string): Sought => ({ key, isDivided: true, selectionOf: () => `user=${user}` });
+    const requestedAt = Date.now();
+    store.keep(by("ann"), { stored: stored("for ann"), names: [], requestedAt }, behind);
+    await behind.settled();
+    expect([await textOf(store, by("ann")), await textOf(store, by("bob"))]).toEqual(["for ann", undefined]);
+    expect(await textOf(store, sought({}, key))).toBeUndefined();
+    expect((await store.find(by("cyd"), Date.now())).key).not.toBe(
+      (await store.find(by("bob"), Date.now())).key,
+    );
+    store.keep(by("bob"), { stored: stored("for bob"), names: [], requestedAt }, behind);
+    await behind.settled();
+    expect([await textOf(store, by("ann")), await textOf(store, by("bob"))]).toEqual(["for ann", "for bob"]);
+    store.invalidate([key], behind);
+    expect([await textOf(store, by("ann")), await textOf(store, by("bob"))]).toEqual([undefined, undefined]);
+  });
+
   it("uses nothing any more that was invalidated: here at once, in another isolate once its trust has run out", async () => {
     const [here, there, ctx, wanted] = [
       new ReplyStore(),
