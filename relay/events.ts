@@ -68,6 +68,11 @@ export type RelayEvent =
       readonly name: string;
     })
   | (Peer & { readonly type: "session_closed"; readonly name: string; readonly durationMs: number })
+  | (Peer & {
+      readonly type: "client_unknown";
+      /** A key that the tunnel's server was asked for and does not list; nothing proves that its owner asked. */
+      readonly publicKey: string;
+    })
   | {
       readonly type: "tunnel_up";
       /** The outbound's name. */
@@ -78,6 +83,16 @@ export type RelayEvent =
       readonly engine: string;
     }
   | { readonly type: "tunnel_down"; readonly outbound: string; readonly code: string }
+  | {
+      readonly type: "tunnel_unanswered";
+      readonly outbound: string;
+      /** As it is configured. */
+      readonly server: string;
+      /** What is known of the reason: a kind of Silence (udpack/endpoint/connector.ts). */
+      readonly code: string;
+      /** The same for people, with what to do. */
+      readonly why: string;
+    }
   | { readonly type: "spool_failed"; readonly why: string }
   | { readonly type: "drain_expired"; readonly connections: number }
   | {
@@ -114,8 +129,10 @@ const LEVELS: Readonly<Record<RelayEvent["type"], Level>> = {
   signature_refused: "warn",
   session_opened: "info",
   session_closed: "info",
+  client_unknown: "info",
   tunnel_up: "info",
   tunnel_down: "warn",
+  tunnel_unanswered: "warn",
   spool_failed: "warn",
   drain_expired: "warn",
   thread_ended: "warn",

@@ -56,8 +56,13 @@ export function depsFor(inbound: InboundConfig, world: InboundWorld): InboundDep
   };
 }
 
-/** The spool that a configuration asks for. */
-export function spoolOf({ spool, state }: Pick<RelayConfig, "spool" | "state">, emit: EmitEvent): Spool {
+/** The spool that a configuration asks for: `before`, with what its files take of the disk, if that is the same. */
+export function spoolOf(
+  { spool, state }: Pick<RelayConfig, "spool" | "state">,
+  emit: EmitEvent,
+  before?: Spool,
+): Spool {
+  if (before?.isOf(spool, state)) return before;
   return new Spool({ sizes: spool, state, onFailed: (why) => emit({ type: "spool_failed", why }) });
 }
 

@@ -28,7 +28,8 @@ export interface BuiltInbound {
 
 /** An inbound with its connections. */
 export interface Entry {
-  readonly wish: InboundWish;
+  /** The newest one with its key. */
+  wish: InboundWish;
   readonly built: BuiltInbound;
   readonly connections: Crowd;
   state: InboundReport["state"];

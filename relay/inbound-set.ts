@@ -94,8 +94,9 @@ export class InboundSet {
   }
 
   /**
-   * Takes over the inbounds of a new configuration: the same ones go on untouched, others drain, new ones start. One that
-   * cannot start is reported as failed. Resolves to what has changed.
+   * Takes over the inbounds of a new configuration: the same ones go on untouched, others drain, new ones start, by the very
+   * socket of the one before where they listen at the same place. One that cannot start is reported as failed. Resolves to
+   * what has changed.
    */
   reload(wishes: readonly InboundWish[]): Promise<ReloadReport> {
     return this.#inTurn(async () => {
@@ -105,22 +106,34 @@ export class InboundSet {
         const same = before.find(({ state, wish: { key } }) => state === "running" && key === wish.key);
         if (same !== undefined) kept.set(wish, same);
       }
+      const configs = wishes.map(({ config }) => config);
+      for (const [wish, entry] of kept) {
+        entry.wish = wish;
+        for (const listener of entry.built.listeners) listener.refresh?.(configs);
+      }
       const gone = before.filter((entry) => ![...kept.values()].includes(entry));
-      for (const entry of gone) await this.#vacate(entry);
+      // Others drain already, or were stopped by order.
+      const stopped = gone.filter(({ state }) => state === "running").length;
       const entries = wishes.map((wish) => kept.get(wish) ?? this.#entry(wish));
-      const leaving = gone.filter(({ connections }) => connections.size > 0);
+      const heirs = heirsOf(gone, entries);
+      for (const entry of gone) if (!heirs.has(entry)) await this.#vacate(entry);
+      const leaving = gone.filter((entry) => heirs.has(entry) || entry.connections.size > 0);
       this.#entries = [
         ...entries,
         ...leaving,
         ...this.#entries.filter(({ wish }) => wish.origin === "order"),
       ];
       const fresh = entries.filter((entry) => ![...kept.values()].includes(entry));
-      for (const entry of fresh) await this.#start(entry).catch((error: unknown) => fail(entry, error));
+      for (const entry of fresh) {
+        const [before] = [...heirs].find(([, heir]) => heir === entry) ?? [];
+        await this.#start(entry, before).catch((error: unknown) => fail(entry, error));
+        if (before !== undefined) await this.#vacate(before);
+      }
       this.#options.onChange();
       return {
         kept: kept.size,
         started: fresh.filter(({ state }) => state === "running").length,
-        stopped: gone.length,
+        stopped,
         failed: fresh.flatMap(({ problem }) => problem ?? []),
       };
     });
@@ -149,17 +162,18 @@ export class InboundSet {
   }
 
   /**
+   * `before`: it listens there instead.
    * @throws PortTakenError, `relay_stopping` and what else keeps a listener from starting; none of the entry's listens then
    */
-  async #start(entry: Entry): Promise<void> {
+  async #start(entry: Entry, before?: Entry): Promise<void> {
     this.#refuseWhenStopping();
     this.#starting = entry;
     const started: Inbound[] = [];
     // Counts as listening from its first listener on: it must not be dialled while others start.
     entry.state = "running";
     try {
-      for (const listener of entry.built.listeners) {
-        await listener.start();
+      for (const [index, listener] of entry.built.listeners.entries()) {
+        await listener.start(before?.built.listeners[index]);
         started.push(listener);
         // It has begun to listen after all others had been told to stop.
         this.#refuseWhenStopping();
@@ -222,6 +236,24 @@ export interface ReloadReport {
   readonly stopped: number;
   /** Why inbounds could not start. */
   readonly failed: readonly string[];
+}
+
+/** Whether its clients have connections, which go on when the socket that they came by is another's. */
+function isConnected({ wish: { config } }: Entry): boolean {
+  return !isOnOneThread(config);
+}
+
+/** Of those that go, the ones whose listening sockets another can take over, and which one does. */
+function heirsOf(gone: readonly Entry[], entries: readonly Entry[]): Map<Entry, Entry> {
+  const heirs = new Map<Entry, Entry>();
+  const free = new Set(entries.filter((entry) => entry.state === "stopped" && isConnected(entry)));
+  for (const entry of gone.filter((other) => other.state === "running" && isConnected(other))) {
+    const heir = [...free].find(({ wish: { config } }) => config.listen === entry.wish.config.listen);
+    if (heir === undefined) continue;
+    free.delete(heir);
+    heirs.set(entry, heir);
+  }
+  return heirs;
 }
 
 function fail(entry: Entry, error: unknown): void {

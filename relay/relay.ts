@@ -10,6 +10,7 @@ import { CausewayError } from "../shared/errors.ts";
 import { RelayControl } from "./control/control.ts";
 import { type EmitEvent, logEvents, unloggedEvents } from "./events.ts";
 import { type Floor, MainThread } from "./floor.ts";
+import { lastingPart } from "./inbound/registry.ts";
 import { depsFor, type InboundWorld, type OwnListener, spoolOf } from "./inbound-deps.ts";
 import type { InboundWish } from "./inbound-entry.ts";
 import { InboundSet, type ReloadReport } from "./inbound-set.ts";
@@ -224,7 +225,7 @@ class RelayProcess implements Relay {
     this.#users.replace(config.users);
     this.#routes.replace(this.#routerOf(config));
     this.#tunnels.keep(config.outbounds);
-    this.#spool = spoolOf(config, this.#emit);
+    this.#spool = spoolOf(config, this.#emit, this.#spool);
     await this.#floor.reload(this.#config);
     return this.#inbounds.reload(wishesOf(this.#config));
   }
@@ -282,7 +283,7 @@ function wishesOf({ inbounds, idle_timeout, handshake_timeout, spool, state }: R
     config,
     origin: "config",
     key: JSON.stringify([
-      config,
+      lastingPart(config),
       idle_timeout,
       handshake_timeout,
       config.kind === "udpack" && [spool, state],

@@ -8,9 +8,12 @@ import type { RelayConfig } from "../../shared/config/schema.ts";
 import { isKey } from "../../shared/config/udpack-schema.ts";
 import { formatAuthority } from "../../shared/net/address.ts";
 import { EXIT_CONFIG } from "../config-file.ts";
+import { type EmitEvent, logEvents, type RelayEvent } from "../events.ts";
 import { createRelay } from "../relay.ts";
+import { PortTakenError } from "../serve/listen.ts";
 import { readVersion } from "../version.ts";
 import { type CommandIo, defineCommand, UsageError } from "./command.ts";
+import { publicKeyOf } from "./keygen.ts";
 import { createLog, logLevelOption, parseLogLevel } from "./log.ts";
 
 const KEY_VARIABLE = "CAUSEWAY_CLIENT_KEY";
@@ -74,25 +77,31 @@ export const command = defineCommand({
       server_key: serverKey,
       key,
       listen,
-      mtu: Number(options.mtu),
+      mtu: parseMtu(options.mtu),
       rate: options.rate,
       offload: !options["no-offload"],
       websocket: !options["no-websocket"],
     });
     if ("problems" in parsed) {
-      for (const problem of parsed.problems) io.err(problemLine(problem));
+      // One option may be wrong in two ways; what to do about it is the same.
+      for (const line of new Set(parsed.problems.map(problemLine))) io.err(line);
       return EXIT_CONFIG;
     }
-    return serve(parsed.config, server, { io, level });
+    return serve(parsed.config, server, { io, level, publicKey: publicKeyOf(key) });
   },
 });
+
+/** What is no number is left to the schema, which says what it takes. */
+function parseMtu(text: string): number | string {
+  return /^\d{1,5}$/.test(text) ? Number(text) : text;
+}
 
 interface Wishes {
   readonly server: string;
   readonly server_key: string;
   readonly key: string;
   readonly listen: string;
-  readonly mtu: number;
+  readonly mtu: number | string;
   readonly rate: string | undefined;
   readonly offload: boolean;
   readonly websocket: boolean;
@@ -125,13 +134,26 @@ function configOf({
   return { config: relay };
 }
 
-async function serve(
-  config: RelayConfig,
-  server: string,
-  { io, level }: { readonly io: CommandIo; readonly level: Parameters<typeof createLog>[0] },
-): Promise<number> {
-  const relay = createRelay(config, { log: createLog(level), version: readVersion() });
-  await relay.start();
+interface Surroundings {
+  readonly io: CommandIo;
+  readonly level: Parameters<typeof createLog>[0];
+  readonly publicKey: string;
+}
+
+/** @throws Error when the port is taken */
+async function serve(config: RelayConfig, server: string, surroundings: Surroundings): Promise<number> {
+  const { io, level } = surroundings;
+  const log = createLog(level);
+  const logged = logEvents(log);
+  const emit: EmitEvent = (event) => {
+    logged(event);
+    tell(event, surroundings);
+  };
+  const relay = createRelay(config, { log, version: readVersion() }, { emit });
+  await relay.start().catch((error: unknown) => {
+    // There is no configuration file whose setting could be changed.
+    throw error instanceof PortTakenError ? new Error(portTaken(config), { cause: error }) : error;
+  });
   for (const { address, port } of relay.inbounds) {
     io.out(
       `The proxy listens on ${formatAuthority(address, port)} (SOCKS and HTTP); everything goes through ${server}`,
@@ -140,6 +162,23 @@ async function serve(
   if (!io.signal.aborted) await once(io.signal, "abort");
   await relay.stop();
   return 0;
+}
+
+/** What a person in front of the terminal wants to know of the tunnel. */
+function tell(event: RelayEvent, { io, publicKey }: Surroundings): void {
+  if (event.type === "tunnel_up") {
+    io.out(`Connected to ${event.server} by ${event.engine === "websocket" ? "a WebSocket" : "UDP"}`);
+  } else if (event.type === "tunnel_down" && !io.signal.aborted) {
+    io.out(`The connection to the server has ended: ${event.code}`);
+  } else if (event.type === "tunnel_unanswered") {
+    io.err(`No answer from ${event.server}. ${event.why}.`);
+    if (event.code === "keys" || event.code === "silent")
+      io.err(`The server must list this client: public_key = "${publicKey}"`);
+  }
+}
+
+function portTaken({ inbounds: [mixed] }: RelayConfig): string {
+  return `Cannot listen on ${mixed?.listen}: the port is taken, choose another with --listen`;
 }
 
 /** @throws {UsageError} when there is none */

@@ -42,7 +42,7 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts at the first SIGINT or SIGTERM: the command then stops in order and returns. */
   readonly signal: AbortSignal;
-  /** Has `listener` called at each SIGHUP, which ends the program otherwise. Absent: there are no signals. */
+  /** Has `listener` called at each SIGHUP, and for those that have come by now. Absent: SIGHUP ends the program. */
   onHangup?(listener: () => void): void;
   /** What standard output is, when it is a terminal. */
   readonly terminal?: Terminal | undefined;

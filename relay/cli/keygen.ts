@@ -68,8 +68,8 @@ async function printToken(file: string | undefined, io: CommandIo): Promise<numb
   return 0;
 }
 
-/** @throws {UsageError} when it is no private key; it is not repeated. */
-function publicKeyOf(secret: string): string {
+/** The public key of a private one. @throws {UsageError} when it is no private key; it is not repeated. */
+export function publicKeyOf(secret: string): string {
   const text = secret.trim();
   const raw = Buffer.from(text, "base64url");
   if (raw.length !== X25519_BYTES || raw.toString("base64url") !== text)

@@ -21,6 +21,9 @@ export const COMMANDS: Readonly<Record<string, LoadCommand>> = {
   "config-docs": () => import("./config-docs.ts"),
 };
 
+/** Commands to which SIGHUP says that they are to read their configuration again; it ends the others. */
+export const RELOADING: readonly string[] = ["relay"];
+
 /** Loads one command by name; undefined if there is none. */
 export async function loadCommand(name: string): Promise<AnyCommand | undefined> {
   if (!Object.hasOwn(COMMANDS, name)) return undefined;

@@ -21,6 +21,7 @@ const PROXY_STATUS: Partial<Readonly<Record<ErrorCode, string>>> = {
   traffic_exceeded: "http_request_denied",
   connections_exceeded: "connection_limit_reached",
   proxy_failed: "proxy_internal_error",
+  tunnel_failed: "proxy_internal_error",
 };
 
 export interface ErrorAnswer {

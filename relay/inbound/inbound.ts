@@ -1,10 +1,13 @@
 // What an inbound is to the relay, and what it needs from it. Types only.
 
+import type { Server } from "node:net";
+import type { InboundConfig } from "../../shared/config/schema.ts";
 import type { Ledger } from "../../shared/flow/ledger.ts";
 import type { ReplayVerdict } from "../../shared/ingress/replay.ts";
 import type { EmitEvent } from "../events.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { Outbound, Refusal } from "../outbound/outbound.ts";
+import type { ListenerAddress } from "../outbound/policy.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { TunnelBook } from "../tunnel/book.ts";
 import type { Users } from "../users.ts";
@@ -14,8 +17,15 @@ export interface Inbound {
   /** The bound address, once started. */
   readonly address: string;
   readonly port: number;
-  /** @throws PortTakenError when the port is taken */
-  start(): Promise<void>;
+  /**
+   * `before`: it listens there instead of that one, by the same socket: no connect is refused meanwhile.
+   * @throws PortTakenError when the port is taken
+   */
+  start(before?: Inbound): Promise<void>;
+  /** Has `server` listen by its socket, and accepts no more; open connections go on. Absent: nobody can take it over. */
+  handOver?(server: Server): Promise<ListenerAddress>;
+  /** Takes over what of it may change while it runs, where it is in these. Absent: nothing may. */
+  refresh?(inbounds: readonly InboundConfig[]): void;
   /** Open connections go on. */
   stopAccepting(): void;
   /** Frees what is left once all connections have ended. */

@@ -39,6 +39,11 @@ export function isOnOneThread({ kind }: Pick<InboundConfig, "kind">): boolean {
   return kind === "udp" || kind === "udpack";
 }
 
+/** What of an inbound cannot change while it runs. */
+export function lastingPart(config: InboundConfig): object {
+  return config.kind === "udpack" ? { ...config, clients: [] } : config;
+}
+
 /** Where the listeners of one entry of the configuration are to listen, in their order. */
 export function listenPoints(config: InboundConfig, setting: string): ListenAt[] {
   const isForward = config.kind === "tcp" || config.kind === "udp";
@@ -110,12 +115,16 @@ function createIngress({ listen, key, allow }: IngressInboundConfig, context: In
 
 function createUdpack(config: UdpackInboundConfig, context: InboundContext): Inbound {
   const { connections, deps } = context;
-  const { clients } = config;
   const at = pointOf(config, context);
+  const own = JSON.stringify(lastingPart(config));
   return new UdpackInbound(
     {
       at,
-      clients,
+      clients: config.clients,
+      clientsIn: (inbounds) =>
+        inbounds
+          .filter((other) => other.kind === "udpack")
+          .find((other) => JSON.stringify(lastingPart(other)) === own)?.clients,
       connections,
       sessionsMax: config.max_sessions,
       spool: deps.spool,

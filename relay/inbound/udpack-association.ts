@@ -46,6 +46,8 @@ export class TunnelAssociations {
       }
       if (this.#open.size >= RELAY_LIMITS.UDP_ASSOCIATIONS_MAX) throw new CausewayError("proxy_full");
     });
+    // One that is closed already does not announce it again.
+    if (stream.destroyed) return;
     const association = new TunnelAssociation(this.#host, { stream, client, place }, (from, data) =>
       this.#send(id, from, data),
     );

@@ -8,17 +8,16 @@ export class SpoolBudget {
     this.#total = total;
   }
 
-  /** Bytes of disk in use. */
+  /** Bytes of disk in use, or promised to a read that is under way. */
   get taken(): number {
     return this.#taken;
   }
 
-  hasRoomFor(bytes: number): boolean {
-    return this.#taken + bytes <= this.#total;
-  }
-
-  take(bytes: number): void {
+  /** Takes `bytes` if there are as many; false: nothing was taken. */
+  take(bytes: number): boolean {
+    if (this.#taken + bytes > this.#total) return false;
     this.#taken += bytes;
+    return true;
   }
 
   giveBack(bytes: number): void {

@@ -14,7 +14,8 @@ export interface SpoolFileOptions {
   readonly path: string;
   /** Bytes that it holds at most. */
   readonly size: number;
-  readonly budget: SpoolBudget;
+  /** What it takes of the disk is given back to; it was taken by who appends. */
+  readonly budget: Pick<SpoolBudget, "giveBack">;
 }
 
 export class SpoolFile {
@@ -58,18 +59,19 @@ export class SpoolFile {
     return this.#writtenTo - this.#readTo;
   }
 
+  /** Bytes of disk that it takes more once `bytes` have been appended. */
+  growthBy(bytes: number): number {
+    return Math.max(0, Math.min(this.#options.size, this.#writtenTo + bytes) - this.#diskBytes);
+  }
+
   /**
-   * Appends bytes, of which there must be room.
+   * Appends bytes, of which there must be room. What it grows by has been taken from the budget.
    * @throws what the system says: the file is of no use any more then
    */
   async append(bytes: Uint8Array): Promise<void> {
-    const { size, budget } = this.#options;
+    const { size } = this.#options;
     if (this.held + bytes.length > size) throw new RangeError("The spool file has no room");
-    const grown = Math.min(size, this.#writtenTo + bytes.length) - this.#diskBytes;
-    if (grown > 0) {
-      this.#diskBytes += grown;
-      budget.take(grown);
-    }
+    this.#diskBytes += this.growthBy(bytes.length);
     const sealed = this.#cipher.update(bytes);
     for (let at = 0; at < sealed.length; ) {
       const place = (this.#writtenTo + at) % size;

@@ -23,6 +23,7 @@ export interface SpoolOptions {
 }
 
 export class Spool {
+  readonly #options: SpoolOptions;
   readonly #directory: SpoolDirectory;
   readonly #budget: SpoolBudget;
   readonly #supply: SpoolSupply;
@@ -30,14 +31,16 @@ export class Spool {
   readonly #hasFiles: boolean;
   #failedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ sizes, state, onFailed }: SpoolOptions) {
+  constructor(options: SpoolOptions) {
+    const { sizes, state, onFailed } = options;
+    this.#options = options;
     this.#onFailed = onFailed;
     this.#hasFiles = sizes.file > 0;
     this.#directory = new SpoolDirectory(state);
     this.#budget = new SpoolBudget(sizes.total);
     this.#supply = {
       bounds: sizes,
-      hasRoomFor: (bytes) => this.#budget.hasRoomFor(bytes),
+      budget: this.#budget,
       openFile: () =>
         SpoolFile.open({ path: this.#directory.newPath(), size: sizes.file, budget: this.#budget }),
       onFailed: (error) => this.#report(error),
@@ -47,6 +50,13 @@ export class Spool {
   /** Bytes of disk that files take now. */
   get diskBytes(): number {
     return this.#budget.taken;
+  }
+
+  /** Whether it is what these settings ask for. */
+  isOf({ memory, file, total }: SpoolSizes, state: string): boolean {
+    const { sizes } = this.#options;
+    const isSame = sizes.memory === memory && sizes.file === file && sizes.total === total;
+    return isSame && this.#options.state === state;
   }
 
   /** @throws Error that names the setting, when there can be no files where they should be */

@@ -5,14 +5,14 @@ import { Duplex } from "node:stream";
 import { CausewayError } from "../../shared/errors.ts";
 import { SPOOL_LIMITS } from "../../shared/limits.ts";
 import { breakOff } from "../break-off.ts";
+import type { SpoolBudget } from "./budget.ts";
 import type { SpoolFile } from "./file.ts";
 import type { SpoolBounds } from "./state.ts";
 import { SpoolState } from "./state.ts";
 
 export interface SpoolSupply {
   readonly bounds: SpoolBounds;
-  /** Whether all files together may grow by `bytes`. */
-  hasRoomFor(bytes: number): boolean;
+  readonly budget: Pick<SpoolBudget, "take" | "giveBack">;
   /** @throws what the system says */
   openFile(): Promise<SpoolFile>;
   /** A file could not be made, written or read. */
@@ -29,6 +29,8 @@ export class SpooledStream extends Duplex {
   #appending: Promise<void> | undefined;
   #taking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Bytes of disk taken for the next read. */
+  #promised = 0;
   #isWanted = false;
   #hasEnded = false;
   /** Everything was given on, the end too. */
@@ -43,6 +45,8 @@ export class SpooledStream extends Duplex {
     source.on("data", (chunk: Buffer) => this.#arrived(chunk));
     source.on("end", () => {
       this.#hasEnded = true;
+      clearTimeout(this.#timer);
+      if (this.#appending === undefined) this.#promise(0);
       this.#serve();
     });
     source.on("error", (error) => this.#fail(error));
@@ -75,6 +79,7 @@ export class SpooledStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
+    this.#promise(0);
     this.#memory.length = 0;
     const isOver = this.#source.readableEnded && this.#source.writableFinished;
     if (isOver) this.#source.destroy();
@@ -97,8 +102,8 @@ export class SpooledStream extends Duplex {
     this.#feed();
     const now = performance.now();
     this.#state.setBlocked(this.#state.held > 0 && !this.#isWanted, now);
-    if (this.#state.held > 0 || !this.#hasEnded) this.#turn(now);
-    else if (!this.#isDone) {
+    if (!this.#hasEnded) this.#turn(now);
+    else if (this.#state.held === 0 && !this.#isDone) {
       this.#isDone = true;
       this.push(null);
     }
@@ -119,15 +124,37 @@ export class SpooledStream extends Duplex {
 
   #turn(now: number): void {
     clearTimeout(this.#timer);
-    const { reads, askAt } = this.#state.turn(now, this.#supply.hasRoomFor(SPOOL_LIMITS.READ_BYTES_MAX));
+    const { reads, askAt } = this.#state.turn(now, () => this.#promiseRead());
+    if (!this.#state.isSpilling) this.#promise(0);
     if (reads) this.#source.resume();
     else this.#source.pause();
     if (askAt < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#serve(), askAt - now);
   }
 
+  /** Takes the disk that the next read may need; false when all files together have as much as they may. */
+  #promiseRead(): boolean {
+    const { READ_BYTES_MAX } = SPOOL_LIMITS;
+    return this.#promise(this.#file?.growthBy(READ_BYTES_MAX) ?? READ_BYTES_MAX);
+  }
+
+  /** Holds `bytes` of disk, instead of what was held before. */
+  #promise(bytes: number): boolean {
+    const more = bytes - this.#promised;
+    if (more > 0 && !this.#supply.budget.take(more)) return false;
+    if (more < 0) this.#supply.budget.giveBack(-more);
+    this.#promised = bytes;
+    return true;
+  }
+
   async #append(chunk: Buffer): Promise<void> {
     this.#file ??= await this.#supply.openFile();
-    await this.#file.append(chunk);
+    if (!this.destroyed) {
+      if (!this.#promise(this.#file.growthBy(chunk.length)))
+        throw new RangeError("The source gave more than one read brings");
+      // What the file takes is its own from here on.
+      this.#promised = 0;
+      await this.#file.append(chunk);
+    }
     this.#appending = undefined;
     this.#state.written(chunk.length);
     if (this.destroyed) await this.#closeFile();

@@ -18,6 +18,9 @@ export interface SourceTurn {
   readonly askAt: number;
 }
 
+/** Asks whether all files together may grow for one more read; yes is a promise, so it is asked only when it counts. */
+type HasRoom = () => boolean;
+
 const READ: SourceTurn = { reads: true, askAt: Number.POSITIVE_INFINITY };
 const PAUSE: SourceTurn = { reads: false, askAt: Number.POSITIVE_INFINITY };
 
@@ -82,18 +85,21 @@ export class SpoolState {
     else if (this.#blockedSince === Number.POSITIVE_INFINITY) this.#blockedSince = now;
   }
 
-  /** What to do about the source now. `hasRoom`: all files together may still grow. */
-  turn(now: number, hasRoom: boolean): SourceTurn {
-    if (this.#isSpilling) return this.#entering === 0 && this.#fits(this.#inFile, hasRoom) ? READ : PAUSE;
-    if (this.#inMemory + SPOOL_LIMITS.READ_BYTES_MAX <= this.#bounds.memory) return READ;
-    if (!this.#fits(0, hasRoom)) return PAUSE;
-    const spillAt = this.#blockedSince + SPOOL_LIMITS.BLOCKED_MS;
-    if (now < spillAt) return { reads: false, askAt: spillAt };
+  /** What to do about the source now. */
+  turn(now: number, hasRoom: HasRoom): SourceTurn {
+    if (!this.#isSpilling) {
+      if (this.#inMemory + SPOOL_LIMITS.READ_BYTES_MAX <= this.#bounds.memory) return READ;
+      if (!this.#fits(0)) return PAUSE;
+      const spillAt = this.#blockedSince + SPOOL_LIMITS.BLOCKED_MS;
+      if (now < spillAt) return { reads: false, askAt: spillAt };
+    } else if (this.#entering > 0 || !this.#fits(this.#inFile)) return PAUSE;
+    // Others give room back without anybody here being told.
+    if (!hasRoom()) return { reads: false, askAt: now + SPOOL_LIMITS.BLOCKED_MS };
     this.#isSpilling = true;
     return READ;
   }
 
-  #fits(inFile: number, hasRoom: boolean): boolean {
-    return hasRoom && inFile + SPOOL_LIMITS.READ_BYTES_MAX <= this.#bounds.file;
+  #fits(inFile: number): boolean {
+    return inFile + SPOOL_LIMITS.READ_BYTES_MAX <= this.#bounds.file;
   }
 }

@@ -109,10 +109,10 @@ export class FanOutListener implements Inbound {
   }
 
   /** @throws PortTakenError when the port is taken */
-  async start(): Promise<void> {
+  async start(before?: Inbound): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        await this.#open();
+        await this.#open(before instanceof FanOutListener ? before : undefined);
         return;
       } catch (error) {
         // A free port that was found for all may be somebody else's before the threads have it.
@@ -123,13 +123,13 @@ export class FanOutListener implements Inbound {
     }
   }
 
-  async #open(): Promise<void> {
+  async #open(before: FanOutListener | undefined): Promise<void> {
     const { threads, config, deps } = this.#entry.options;
     await threads.settled();
     // From before the first signature can come, as with one thread.
     if (config.kind === "ingress") windowOf(config.key);
     // Threads share a port with whoever of this user else does; that one's port is taken shows only to one who does not.
-    const port = isOnOneThread(config) ? this.#at.port : await claimPort(this.#at);
+    const port = before?.port ?? (isOnOneThread(config) ? this.#at.port : await claimPort(this.#at));
     const number = this.#entry.enter();
     this.#number = number;
     // A UDP session's datagrams must all come to one thread, and stay there when another ends. Tunnels share one thread, and
@@ -139,7 +139,8 @@ export class FanOutListener implements Inbound {
     this.#bound = { address: this.#at.host, port };
     threads.join(this);
     try {
-      const [bound] = await threads.order(this.#startCommand(number), this.#only);
+      const command = this.#startCommand(number);
+      const [bound] = await threads.order({ ...command, before: before?.place }, this.#only);
       this.#bound = bound ?? this.#bound;
     } catch (error) {
       threads.leave(this);
@@ -150,6 +151,7 @@ export class FanOutListener implements Inbound {
         : error;
     }
     this.#isAccepting = true;
+    before?.stopAccepting();
     const { address, port: boundPort } = this;
     deps.emit({ type: "listener_up", inbound: deps.service, address, port: boundPort });
   }
@@ -179,11 +181,16 @@ export class FanOutListener implements Inbound {
     this.#entry.exit();
   }
 
+  /** What threads know it by while it listens. */
+  get place(): { readonly entry: number; readonly listener: number } | undefined {
+    return this.#number === undefined ? undefined : this.#name(this.#number);
+  }
+
   #name(entry: number): { readonly entry: number; readonly listener: number } {
     return { entry, listener: this.#index };
   }
 
-  #startCommand(number: number): Command {
+  #startCommand(number: number): Extract<Command, { do: "start" }> {
     const { config, setting } = this.#entry.options;
     const port = this.port;
     return { do: "start", ...this.#name(number), config, setting, port, reusePort: !isOnOneThread(config) };

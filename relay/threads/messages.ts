@@ -48,6 +48,8 @@ export type Command =
       /** Where, whatever the configuration says. */
       readonly port: number;
       readonly reusePort: boolean;
+      /** The listener whose socket it takes over, where the thread has it. */
+      readonly before?: ListenerName | undefined;
     })
   | (ListenerName & { readonly do: "stop_accepting" | "close" })
   /** Answered once no connection of the entry, or none at all, is open. */

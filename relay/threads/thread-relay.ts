@@ -177,13 +177,18 @@ export class ThreadRelay {
       const { kind } = listener;
       const own = { kind, address: place.host, port: command.port };
       this.#own = [...this.#own, own];
-      await listener.start().catch((error: unknown) => {
+      await listener.start(this.#listenerOf(command.before)).catch((error: unknown) => {
         entry.running.delete(command.listener);
         this.#own = this.#own.filter((other) => other !== own);
         throw error;
       });
     }
     return { address: listener.address, port: listener.port };
+  }
+
+  #listenerOf(name: Extract<Command, { do: "start" }>["before"]): Inbound | undefined {
+    const entry = name && this.#entries.get(name.entry);
+    return name && entry?.running.has(name.listener) ? entry.listeners[name.listener] : undefined;
   }
 
   #build({ entry, config, setting }: Extract<Command, { do: "start" }>): ServedEntry {
@@ -216,7 +221,9 @@ export class ThreadRelay {
     this.#connections.resize(this.#data.parts.connectionsMax ?? config.max_connections);
     this.#routes.replace(this.#router());
     this.#tunnels.keep(config.outbounds);
-    this.#spool = spoolOf(config, this.#world.emit);
+    this.#spool = spoolOf(config, this.#world.emit, this.#spool);
+    for (const { listeners } of this.#entries.values())
+      for (const listener of listeners) listener.refresh?.(config.inbounds);
   }
 
   #router(): Router {

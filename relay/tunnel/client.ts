@@ -99,7 +99,7 @@ export class TunnelClient {
   }
 }
 
-/** What the far end answers. A stream that gets no connection is destroyed. */
+/** What the far end answers. A stream that gets no connection, or has lost it again meanwhile, is destroyed. */
 async function answered(
   stream: PacketStream,
   signal: AbortSignal,
@@ -115,7 +115,10 @@ async function answered(
   signal.addEventListener("abort", onAbort);
   if (signal.aborted) onAbort();
   try {
-    return readAnswer(await firstOf(stream));
+    const answer = readAnswer(await firstOf(stream));
+    // An answer and a reset may come in one datagram: who waits for the stream's close must not wait for one that was.
+    if (stream.destroyed) throw new CausewayError("dial_failed", "The target closed the connection at once");
+    return answer;
   } catch (error) {
     stream.destroy();
     throw gaveUp ?? error;

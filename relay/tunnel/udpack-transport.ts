@@ -23,17 +23,20 @@ import type {
   DatagramLane,
   OnDatagram,
 } from "./carrier.ts";
+import { serverText, silenceText } from "./silence.ts";
 import type { TunnelWatch } from "./tunnels.ts";
 
 /** How an inbound of the configuration listens. */
 export function udpackListener(config: UdpackInboundConfig): ListenCarrier {
-  const names = new Map(config.clients.map(({ name, public_key }) => [public_key, name]));
-  return async (at, onSession) => {
+  return async (at, { nameOf, onSession, onStranger }) => {
     let isAccepting = true;
     const server = await openServer(config, at, (publicKey) =>
-      isAccepting ? names.get(encodeBase64Url(publicKey)) : undefined,
+      isAccepting ? nameOf(encodeBase64Url(publicKey)) : undefined,
     );
     server.on("session", (session, name) => onSession(new ServerSession(session), name));
+    server.on("stranger", (publicKey, { address }) => {
+      if (isAccepting) onStranger(encodeBase64Url(publicKey), address);
+    });
     return carrierServer(server, () => {
       isAccepting = false;
     });
@@ -63,6 +66,7 @@ async function openServer(
       const free = websocket ? await claimPort(at) : port;
       return await listen({ ...settings, address, port: free, streams: UDPACK_TUNNEL_LIMITS.STREAMS_MAX });
     } catch (error) {
+      if (error instanceof PortTakenError) throw error;
       const { code = String(error) } = error as NodeJS.ErrnoException;
       if (code === "EADDRINUSE" && port === 0 && tries < UDPACK_TUNNEL_LIMITS.FREE_PORT_TRIES_MAX) continue;
       if (code === "EADDRINUSE") throw new PortTakenError(at, { cause: error });
@@ -144,7 +148,17 @@ class ClientCarrier implements CarrierClient {
       persistent: keep_alive,
       streams: 0,
     });
+    const where = serverText(server);
     this.#client.on("down", (code) => emit({ type: "tunnel_down", outbound, code }));
+    this.#client.on("unanswered", (silence) =>
+      emit({
+        type: "tunnel_unanswered",
+        outbound,
+        server: where,
+        code: silence.kind,
+        why: silenceText(silence, websocket),
+      }),
+    );
     this.#client.on("session", (session) => {
       const { address, port } = session.remote;
       const over = book.open(

@@ -4,13 +4,22 @@ import { on } from "node:events";
 import * as v from "valibot";
 import WebSocket from "ws";
 import { LINK_LIMITS } from "../../shared/limits.ts";
+import { ConnectionSchema, count, text } from "./connection-schema.ts";
 import { SourceError, type StatsSource } from "./source.ts";
 import type { StatsView } from "./view.ts";
 
 const SUBPROTOCOL = "causeway.v1";
 
-const count = v.pipe(v.number(), v.minValue(0));
-const text = v.string();
+const TunnelSchema = v.object({
+  role: v.picklist(["server", "client"]),
+  name: text,
+  remote: text,
+  engine: text,
+  rtt_ms: count,
+  loss: count,
+  rate: count,
+  streams: count,
+});
 
 /** Of a snapshot, what is shown. An edge of another version may say more. */
 const SnapshotSchema = v.object({
@@ -33,20 +42,10 @@ const SnapshotSchema = v.object({
       down_rate: count,
     }),
   ),
-  connections: v.array(
-    v.object({
-      id: text,
-      kind: text,
-      service: text,
-      client: text,
-      user: text,
-      target: text,
-      up: count,
-      down: count,
-      started_at: count,
-    }),
+  connections: v.array(ConnectionSchema),
+  links: v.array(
+    v.object({ name: text, connected: v.boolean(), tunnels: v.optional(v.array(TunnelSchema)) }),
   ),
-  links: v.array(v.object({ name: text, connected: v.boolean() })),
 });
 
 export function edgeSource(edge: string, token: string): StatsSource {
@@ -114,7 +113,10 @@ function viewOf(edge: string, message: string): StatsView | undefined {
     services: services.map(({ errors, ...row }) => ({ ...row, refused: errors })),
     users: [],
     connections,
-    links,
+    tunnels: links.flatMap(({ name: relay, tunnels = [] }) =>
+      tunnels.map((tunnel) => ({ relay, ...tunnel })),
+    ),
+    links: links.map(({ name, connected }) => ({ name, connected })),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { type Column, tableLines } from "./table.ts";
 import { bytes, duration, toWidth, visible } from "./text.ts";
-import type { ConnectionView, ServiceView, StatsView, UserView } from "./view.ts";
+import type { ConnectionView, ServiceView, StatsView, TunnelView, UserView } from "./view.ts";
 
 /** Room in a terminal; Infinity: as much as it takes. */
 export interface Room {
@@ -37,6 +37,22 @@ const USERS: readonly Column<UserView>[] = [
   },
 ];
 
+const TUNNELS: readonly Column<TunnelView>[] = [
+  {
+    head: "TUNNEL",
+    of: ({ role, name }) => `${role === "server" ? "from" : "by"} ${name}`,
+    least: 8,
+    spare: 0,
+  },
+  { head: "PEER", of: ({ remote }) => remote, least: 9, spare: 3 },
+  { head: "CARRIER", of: ({ engine }) => engine, spare: 2 },
+  { head: "RTT", of: ({ rtt_ms }) => `${rtt_ms.toFixed(rtt_ms < 10 ? 1 : 0)} ms`, align: "right", spare: 0 },
+  { head: "LOSS", of: ({ loss }) => `${(100 * loss).toFixed(1)} %`, align: "right", spare: 0 },
+  { head: "RATE/S", of: ({ rate }) => bytes(rate), align: "right", spare: 0 },
+  { head: "STREAMS", of: ({ streams }) => String(streams), align: "right", spare: 1 },
+  { head: "RELAY", of: ({ relay }) => relay, least: 6, spare: 4 },
+];
+
 function connectionColumns(at: number): readonly Column<ConnectionView>[] {
   return [
     { head: "CLIENT", of: ({ client }) => client, least: 9, spare: 0 },
@@ -52,10 +68,13 @@ function connectionColumns(at: number): readonly Column<ConnectionView>[] {
 
 /** The lines of one picture, none longer and not more than there is room for. `note` stands below the title. */
 export function frame(view: StatsView, { columns, rows }: Room, note = ""): string[] {
-  const { services, users, connections, at, active } = view;
+  const { services, users, tunnels, connections, at, active } = view;
   const parts: Part[] = [
     partOf(tableLines(SERVICES, busiest(services), columns), services.length),
     ...(users.length === 0 ? [] : [partOf(tableLines(USERS, busiest(users), columns), users.length)]),
+    ...(tunnels.length === 0
+      ? []
+      : [partOf(tableLines(TUNNELS, mostUsed(tunnels), columns), tunnels.length)]),
     partOf(tableLines(connectionColumns(at), oldestFirst(connections), columns), active),
   ];
   const title = titleLines(view, note);
@@ -120,6 +139,10 @@ function busiest<
 >(rows: readonly Row[]): Row[] {
   const rate = (row: Row) => row.up_rate + row.down_rate;
   return rows.toSorted((a, b) => rate(b) - rate(a) || b.active - a.active || b.up + b.down - (a.up + a.down));
+}
+
+function mostUsed(tunnels: readonly TunnelView[]): TunnelView[] {
+  return tunnels.toSorted((a, b) => b.streams - a.streams || a.name.localeCompare(b.name));
 }
 
 function oldestFirst(connections: readonly ConnectionView[]): ConnectionView[] {

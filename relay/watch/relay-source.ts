@@ -4,12 +4,25 @@ import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
 import { WATCH_STATS_LIMITS } from "../../shared/limits.ts";
 import { fetchFailure } from "../fetch-failure.ts";
+import { ConnectionSchema, count, text } from "./connection-schema.ts";
 import { SourceError, type StatsSource } from "./source.ts";
 import { ratesBetween, type StatsView } from "./view.ts";
 
-const count = v.pipe(v.number(), v.minValue(0));
-const text = v.string();
 const moved = { active: count, opened: count, up: count, down: count };
+
+/** What is not known yet may be infinite, which JSON makes null. */
+const figure = v.pipe(
+  v.nullable(v.number()),
+  v.transform((value) => Math.max(0, value ?? 0)),
+);
+
+const TunnelSchema = v.object({
+  role: v.picklist(["server", "client"]),
+  name: text,
+  sessions: v.array(
+    v.object({ remote: text, engine: text, rtt_ms: figure, loss: figure, rate: figure, streams: count }),
+  ),
+});
 
 /** Of a relay's stats, what is shown. A relay of another version may say more. */
 const StatsSchema = v.object({
@@ -22,24 +35,14 @@ const StatsSchema = v.object({
   services: v.array(v.object({ service: text, kind: text, ...moved, refused: v.record(text, count) })),
   users: v.array(v.object({ user: text, ...moved })),
   terms: v.array(v.object({ user: text, quota: v.optional(v.object({ left: v.optional(count) })) })),
+  /** A relay of another version may tell of none. */
+  tunnels: v.optional(v.array(TunnelSchema), []),
   link: v.optional(v.object({ connected: v.boolean() })),
 });
 type Stats = v.InferOutput<typeof StatsSchema>;
 
 const ConnectionsSchema = v.object({
-  connections: v.array(
-    v.object({
-      id: text,
-      kind: text,
-      service: text,
-      client: text,
-      user: text,
-      target: text,
-      up: count,
-      down: count,
-      started_at: count,
-    }),
-  ),
+  connections: v.array(ConnectionSchema),
 });
 
 export interface RelaySourceOptions {
@@ -132,6 +135,9 @@ function viewOf(stats: Stats, before: Stats): Omit<StatsView, "connections"> {
       const row = { user, active, up, down, ...rates(usersBefore.get(user), { up, down }) };
       return rest === undefined ? row : { ...row, quota_left: rest };
     }),
+    tunnels: stats.tunnels.flatMap(({ role, name, sessions }) =>
+      sessions.map((session) => ({ relay: stats.name, role, name, ...session })),
+    ),
     links: stats.link ? [{ name: "edge", connected: stats.link.connected }] : [],
   };
 }

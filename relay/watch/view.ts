@@ -39,6 +39,25 @@ export interface ConnectionView {
   readonly started_at: number;
 }
 
+/** One open session of the UDP tunnel. */
+export interface TunnelView {
+  /** The relay whose end it is. */
+  readonly relay: string;
+  /** A client's session at the relay, or the relay's own at another. */
+  readonly role: "server" | "client";
+  /** The client's name, or the outbound's. */
+  readonly name: string;
+  readonly remote: string;
+  /** What carries it. */
+  readonly engine: string;
+  readonly rtt_ms: number;
+  /** Part of the packets sent that were lost. */
+  readonly loss: number;
+  /** Bytes per second that the path delivers, as far as it was used. */
+  readonly rate: number;
+  readonly streams: number;
+}
+
 export interface LinkView {
   readonly name: string;
   readonly connected: boolean;
@@ -61,6 +80,7 @@ export interface StatsView {
   readonly users: readonly UserView[];
   /** The longest open ones; `active` counts all. */
   readonly connections: readonly ConnectionView[];
+  readonly tunnels: readonly TunnelView[];
   readonly links: readonly LinkView[];
 }
 

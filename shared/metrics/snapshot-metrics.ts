@@ -4,7 +4,8 @@
 
 import { type ChannelSnapshot, TIERS } from "../flow/channel.ts";
 import { LATENCY_BOUNDS_MS, type Latencies } from "../flow/latency.ts";
-import type { ServiceSnapshot, Snapshot } from "../flow/snapshot.ts";
+import type { TunnelReport } from "../flow/link.ts";
+import type { LinkSnapshot, ServiceSnapshot, Snapshot } from "../flow/snapshot.ts";
 import type { HistogramSample, Labels, MetricFamily, Sample } from "./prometheus.ts";
 
 const BOUNDS_S = LATENCY_BOUNDS_MS.map((ms) => ms / 1_000);
@@ -207,6 +208,48 @@ function relayMetrics({ links }: Snapshot): MetricFamily[] {
       help: "When a relay's control link last came up or went down, Unix time.",
       type: "gauge",
       samples: links.map(({ name, since }) => ({ labels: { relay: name }, value: since / 1_000 })),
+    },
+    ...tunnelMetrics(links),
+  ];
+}
+
+/** Of several sessions under one name the newest tells how the path is, as in a relay's own metrics. */
+function tunnelMetrics(links: readonly LinkSnapshot[]): MetricFamily[] {
+  const sessions = links.flatMap(({ name: relay, tunnels = [] }) =>
+    tunnels.map((tunnel) => ({ labels: { relay, role: tunnel.role, name: tunnel.name }, tunnel })),
+  );
+  const named = Map.groupBy(sessions, ({ labels: { relay, role, name } }) =>
+    JSON.stringify([relay, role, name]),
+  );
+  const newest = [...named.values()].flatMap((together) => together.slice(-1));
+  const each = (value: (tunnel: TunnelReport) => number): Sample[] =>
+    newest.map(({ labels, tunnel }) => ({ labels, value: value(tunnel) }));
+  return [
+    {
+      name: "causeway_tunnel_sessions_open",
+      help: "Sessions of relays' UDP tunnels that are open.",
+      type: "gauge",
+      samples: [...named.values()].flatMap((together) =>
+        together.slice(-1).map(({ labels }) => ({ labels, value: together.length })),
+      ),
+    },
+    {
+      name: "causeway_tunnel_rtt_seconds",
+      help: "Round-trip time of the newest session.",
+      type: "gauge",
+      samples: each(({ rtt_ms }) => rtt_ms / 1_000),
+    },
+    {
+      name: "causeway_tunnel_loss_ratio",
+      help: "Part of the newest session's packets that were lost.",
+      type: "gauge",
+      samples: each(({ loss }) => loss),
+    },
+    {
+      name: "causeway_tunnel_rate_bytes_per_second",
+      help: "What the newest session's path delivers, as far as it was used.",
+      type: "gauge",
+      samples: each(({ rate }) => rate),
     },
   ];
 }

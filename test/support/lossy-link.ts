@@ -4,6 +4,7 @@
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 
 export interface LinkOptions {
   /** Where the server listens, on 127.0.0.1. */
@@ -95,7 +96,8 @@ class Direction {
   }
 }
 
-function mulberry32(seed: number): () => number {
+/** Random numbers from 0 to 1, the same ones for the same seed. */
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -239,5 +241,33 @@ export class LossyLink {
       this.#down.run(now);
       if (!this.#up.isEmpty || !this.#down.isEmpty) this.#arm();
     }, 1);
+  }
+}
+
+/** A port where TCP reaches the server and UDP enters a link; what is free for the one may be taken for the other. */
+export async function openFirewalled(
+  targetPort: number,
+  onClose: (close: () => void) => void,
+  tries = 8,
+): Promise<LossyLink> {
+  const forward = createServer((socket) => {
+    const onward = connectTcp(targetPort, "127.0.0.1");
+    socket.on("error", () => onward.destroy()).pipe(onward);
+    onward.on("error", () => socket.destroy()).pipe(socket);
+  });
+  const listening = once(forward, "listening");
+  forward.listen(0, "127.0.0.1");
+  await listening;
+  try {
+    const link = await LossyLink.open({ targetPort, port: (forward.address() as AddressInfo).port });
+    onClose(() => {
+      link.close();
+      forward.close();
+    });
+    return link;
+  } catch (error) {
+    forward.close();
+    if (tries === 0) throw error;
+    return openFirewalled(targetPort, onClose, tries - 1);
   }
 }

@@ -1,6 +1,6 @@
 // A UDPack server and client for tests, with keys made from seeds; everything is closed at the end of a test.
 
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { choosePrimitives } from "../../relay/udpack/crypto/choose.ts";
@@ -10,9 +10,14 @@ import { type ListenOptions, listen, type UdpackServer } from "../../relay/udpac
 import type { UdpackSession } from "../../relay/udpack/endpoint/session.ts";
 import type { UdpackStream } from "../../relay/udpack/endpoint/stream.ts";
 
-/** A static key pair made from one number. */
+// Files run at the same time: what goes to a wrong port must find a server that does not know the keys. Processes that a
+// test starts have those of the test.
+if (process.env.VITEST) process.env.UDPACK_TEST_RUN ??= randomUUID();
+
+/** A static key pair made from one number, of this run's. */
 export function testKeys(seed: number) {
-  return keyPairOf(choosePrimitives(), new Uint8Array(32).fill(seed));
+  const secret = createHash("sha256").update(`${process.env.UDPACK_TEST_RUN} ${seed}`).digest();
+  return keyPairOf(choosePrimitives(), secret);
 }
 
 export const SERVER_KEYS = testKeys(1);

@@ -13,6 +13,13 @@ export class AckAggregation {
     this.#since = now;
   }
 
+  /** The estimate of the bandwidth was wrong, and so was the excess over it. */
+  reset(now: number): void {
+    this.#excess.reset(0, 0);
+    this.#since = now;
+    this.#acked = 0;
+  }
+
   get bytes(): number {
     return this.#excess.max;
   }

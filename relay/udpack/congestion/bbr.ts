@@ -6,15 +6,19 @@ import type { RateSample } from "../recovery/rate-sample.ts";
 import { AckAggregation } from "./ack-aggregation.ts";
 import { Contention } from "./contention.ts";
 import type { CongestionController } from "./controller.ts";
+import { GainCycle } from "./gain-cycle.ts";
 import { MaxFilter } from "./max-filter.ts";
 import { MinRtt } from "./min-rtt.ts";
+import { ProbeRtt } from "./probe-rtt.ts";
 import { SendSizes } from "./send-sizes.ts";
+import { StandingQueue } from "./standing-queue.ts";
 import { FullPipe } from "./startup.ts";
 
 const {
   BANDWIDTH_ROUNDS,
+  COLLAPSED_PART,
   FIRST_WINDOW_PACKETS,
-  PROBE_RTT_MS,
+  MIN_RTT_SHARED_KEPT_MS,
   PROBE_RTT_PACKETS,
   ROUND_MS_MIN,
   WINDOW_QUANTA_MIN,
@@ -23,15 +27,6 @@ const {
 /** 2 / ln 2: doubles the delivery rate each round trip. */
 const HIGH_GAIN = 2.885;
 const WINDOW_GAIN = 2;
-const CYCLE = [1.25, 0.75, 1, 1, 1, 1, 1, 1] as const;
-const CYCLE_PROBE = 0;
-const CYCLE_DRAIN = 1;
-/** The phase at whose end the ACKs of a probe are in. */
-const CYCLE_SEEN = 2;
-/** Phases of gain 1 that a cycle may leave out, and one. */
-const CYCLE_SKIPS = 3;
-/** A probe that found so much more is followed by another: the path has become faster, or the flow's share is small. */
-const PROBE_SUCCESS = 1.125;
 /** A little less than the greatest sample is sent, so that a queue does not stay. */
 const PACING_MARGIN = 0.99;
 
@@ -52,9 +47,13 @@ export class Bbr implements CongestionController {
   readonly #aggregation: AckAggregation;
   readonly #pipe = new FullPipe();
   readonly #contention = new Contention();
-  #random: number;
+  readonly #queue = new StandingQueue();
+  readonly #probeRtt = new ProbeRtt();
+  /** Bandwidth before the queue that stands now; 0: none does. */
+  #beforeQueue = 0;
+  readonly #cycle: GainCycle;
+  readonly #cycleState = { minRttMs: 0, bandwidth: 0, target: 0, queueStands: false };
   #window: number;
-  #windowBefore = 0;
   #pacingRate = 0;
   /** No sample has told the bandwidth yet. */
   #isGuess = true;
@@ -62,20 +61,13 @@ export class Bbr implements CongestionController {
   #round = 0;
   #roundEnd = 0;
   #roundAt: number;
-  #phase = 0;
-  #phaseAt: number;
-  #phaseLost = false;
-  #beforeProbe = Number.POSITIVE_INFINITY;
-  #probeRttUntil = Number.POSITIVE_INFINITY;
-  #probeRttRound = 0;
   #isRestarting = false;
 
   constructor(options: BbrOptions) {
     this.#minRtt = new MinRtt(options.now);
     this.#aggregation = new AckAggregation(options.now);
-    this.#random = options.seed >>> 0;
+    this.#cycle = new GainCycle(options.seed, options.now);
     this.#roundAt = options.now;
-    this.#phaseAt = options.now;
     this.#window = this.#firstWindow();
     this.#paceFirstWindow(0);
   }
@@ -111,7 +103,7 @@ export class Bbr implements CongestionController {
   }
 
   onLost(bytes: number, _now: number): void {
-    this.#phaseLost = true;
+    this.#cycle.onLost();
     this.#contention.onLost(bytes);
   }
 
@@ -125,8 +117,10 @@ export class Bbr implements CongestionController {
     if (this.#pipe.reached)
       this.#aggregation.update(sample.acked, max, this.#window, now, this.#round, BANDWIDTH_ROUNDS);
     this.#contention.onAcked(sample);
+    this.#watchQueue(sample, now);
     if (this.#mode === "cruise") this.#advanceCycle(sample, now);
-    if (roundEnds) this.#pipe.onRound(max, sample);
+    this.#pipe.onAcked(sample);
+    if (roundEnds) this.#pipe.onRound(this.#filter.max, this.#minRtt.value, sample);
     if (this.#mode === "startup" && this.#pipe.reached) this.#mode = "drain";
     if (this.#mode === "drain" && sample.inFlight <= this.#target(1)) this.#cruise(now);
     this.#watchMinRtt(sample, now);
@@ -143,7 +137,7 @@ export class Bbr implements CongestionController {
     this.#pipe.restart(bound > 0 ? bound : Number.POSITIVE_INFINITY);
     this.#mode = "startup";
     this.#window = this.#firstWindow();
-    this.#windowBefore = 0;
+    this.#probeRtt.stop();
     this.#paceFirstWindow(0);
   }
 
@@ -158,58 +152,60 @@ export class Bbr implements CongestionController {
 
   #cruise(now: number): void {
     this.#mode = "cruise";
-    const place = this.#draw(CYCLE.length - 1);
-    this.#phase = place === CYCLE_DRAIN ? CYCLE.length - 1 : place;
-    this.#phaseAt = now;
-    this.#phaseLost = false;
-    this.#beforeProbe = this.#phase === CYCLE_PROBE ? this.#filter.max : Number.POSITIVE_INFINITY;
+    this.#cycle.start(this.#filter.max, now);
     this.#contention.startCycle();
   }
 
-  /** A whole number below `end`, by chance. */
-  #draw(end: number): number {
-    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
-    return (this.#random >>> 16) % end;
+  #advanceCycle(sample: RateSample, now: number): void {
+    const state = this.#cycleState;
+    state.minRttMs = this.#minRtt.value;
+    state.bandwidth = this.#filter.max;
+    state.target = this.#target(Math.max(1, this.#cycle.gain));
+    state.queueStands = this.#queue.stands;
+    if (this.#cycle.advance(sample, state, now)) this.#contention.onCycle(this.#minRtt.value);
   }
 
-  #advanceCycle(sample: RateSample, now: number): void {
-    const gain = CYCLE[this.#phase] ?? 1;
-    const isOver = now - this.#phaseAt > Math.max(this.#minRtt.value, ROUND_MS_MIN);
-    let ends = isOver;
-    if (gain > 1) ends = isOver && (this.#phaseLost || sample.priorInFlight >= this.#target(gain));
-    if (gain < 1) ends = isOver || sample.priorInFlight <= this.#target(1);
-    if (!ends) return;
-    const wasWorthIt = this.#phase === CYCLE_SEEN && this.#filter.max >= PROBE_SUCCESS * this.#beforeProbe;
-    // Cycles of one length would keep two flows in step, one of them always probing into the other's queue.
-    const step = this.#phase === CYCLE_SEEN ? 1 + this.#draw(CYCLE_SKIPS) : 1;
-    this.#phase = wasWorthIt ? CYCLE_PROBE : (this.#phase + step) % CYCLE.length;
-    if (this.#phase === CYCLE_PROBE) {
-      this.#contention.onCycle(this.#minRtt.value);
-      this.#beforeProbe = this.#filter.max;
+  /** While a queue stands, what comes through is the bandwidth, whatever there was before. */
+  #watchQueue(sample: RateSample, now: number): void {
+    const drains = this.#mode === "probe_rtt" && this.#probeRtt.step === "drains";
+    if (this.#mode !== "cruise" && !drains) {
+      this.#queue.restart(now);
+      this.#beforeQueue = 0;
+      return;
     }
-    this.#phaseAt = now;
-    this.#phaseLost = false;
+    if (!this.#queue.onAcked(sample, this.#minRtt.value, now)) return;
+    if (!this.#queue.stands) {
+      if (this.#queue.epochs === 0) this.#beforeQueue = 0;
+      return;
+    }
+    if (this.#beforeQueue === 0) this.#beforeQueue = this.#filter.max;
+    const { rate } = this.#queue;
+    if (rate < this.#filter.max) this.#filter.reset(rate, this.#round);
+    if (drains || this.#filter.max >= COLLAPSED_PART * this.#beforeQueue) return;
+    this.#beforeQueue = this.#filter.max;
+    this.#aggregation.reset(now);
+    if (now - this.#probeRtt.endedAt >= MIN_RTT_SHARED_KEPT_MS) this.#startProbeRtt();
+  }
+
+  #startProbeRtt(): void {
+    this.#mode = "probe_rtt";
+    this.#probeRtt.start(this.#window);
   }
 
   #watchMinRtt(sample: RateSample, now: number): void {
-    if (sample.rttMs >= 0 && this.#minRtt.update(sample.rttMs, now)) {
-      if (!this.#isRestarting && this.#mode !== "probe_rtt") {
-        this.#mode = "probe_rtt";
-        this.#windowBefore = this.#window;
-        this.#probeRttUntil = Number.POSITIVE_INFINITY;
-      }
+    if (sample.rttMs >= 0 && this.#minRtt.update(sample.rttMs, this.#contention.isShared, now)) {
+      if (this.#isRestarting) this.#minRtt.replace(sample.rttMs, now);
+      else if (this.#mode !== "probe_rtt") this.#startProbeRtt();
     }
     if (this.#mode !== "probe_rtt") return;
-    if (this.#probeRttUntil === Number.POSITIVE_INFINITY) {
-      if (sample.inFlight > this.#probeRttWindow()) return;
-      this.#probeRttUntil = now + PROBE_RTT_MS;
-      this.#probeRttRound = this.#round;
-    } else if (now >= this.#probeRttUntil && this.#round > this.#probeRttRound) {
-      this.#minRtt.confirm(now);
-      this.#window = Math.max(this.#window, this.#windowBefore);
-      if (this.#pipe.reached) this.#cruise(now);
-      else this.#mode = "startup";
-    }
+    const step = this.#probeRtt.advance(sample.inFlight <= this.#probeRttWindow(), this.#round, now);
+    if (step === "begins") this.#minRtt.beginMeasuring();
+    if (step !== "ends") return;
+    this.#probeRtt.stop();
+    this.#minRtt.endMeasuring(now);
+    this.#window = Math.max(this.#window, this.#probeRtt.windowBefore);
+    if (this.#pipe.reached) this.#cruise(now);
+    else this.#mode = "startup";
   }
 
   #pace(sample: RateSample): void {
@@ -218,7 +214,9 @@ export class Bbr implements CongestionController {
       this.#paceFirstWindow(sample.smoothedRttMs);
       return;
     }
-    const rate = this.#pacingGain() * bandwidth * PACING_MARGIN;
+    let rate = this.#pacingGain() * bandwidth * PACING_MARGIN;
+    // A first request of a few bytes says nothing about what the path takes.
+    if (!this.#pipe.reached) rate = Math.max(rate, this.#firstRate(sample.smoothedRttMs));
     if (this.#pipe.reached || this.#isGuess || rate > this.#pacingRate) this.#pacingRate = rate;
     this.#isGuess = false;
     this.#quantum = this.#sizes.quantum(this.#pacingRate);
@@ -227,31 +225,39 @@ export class Bbr implements CongestionController {
   #pacingGain(): number {
     if (this.#mode === "startup") return HIGH_GAIN;
     if (this.#mode === "drain") return 1 / HIGH_GAIN;
-    const gain = this.#mode === "cruise" ? (CYCLE[this.#phase] ?? 1) : 1;
+    const gain = this.#mode === "cruise" ? this.#cycle.gain : 1;
     return gain === 1 ? this.#contention.gain : gain;
   }
 
   #paceFirstWindow(rttMs: number): void {
     this.#isGuess = true;
-    this.#pacingRate = (HIGH_GAIN * this.#firstWindow() * 1_000) / Math.max(rttMs, ROUND_MS_MIN);
+    this.#pacingRate = this.#firstRate(rttMs);
     this.#quantum = this.#sizes.quantum(this.#pacingRate);
   }
 
+  #firstRate(rttMs: number): number {
+    return (HIGH_GAIN * this.#firstWindow() * 1_000) / Math.max(rttMs, ROUND_MS_MIN);
+  }
+
   #limit(sample: RateSample): void {
-    const target = this.#target(this.#windowGain()) + (this.#pipe.reached ? this.#aggregation.bytes : 0);
+    let target = this.#target(this.#windowGain());
+    if (this.#pipe.reached) target += this.#aggregation.bytes + this.#share();
     if (this.#pipe.reached) this.#window = Math.min(this.#window + sample.acked, target);
     else if (this.#window < target) this.#window += sample.acked;
     this.#window = Math.max(this.#window, PROBE_RTT_PACKETS * this.#sizes.packet);
     if (this.#mode === "probe_rtt") this.#window = Math.min(this.#window, this.#probeRttWindow());
   }
 
+  #share(): number {
+    return this.#mode === "cruise" ? this.#contention.share(this.#sizes.packet, this.#minRtt.value) : 0;
+  }
+
   /** In round-trip times. While it probes, a flow may have as much more in flight as it sends faster. */
   #windowGain(): number {
     const { value } = this.#minRtt;
     if (this.#mode === "startup" || value === 0) return WINDOW_GAIN;
-    const isProbing = this.#mode === "cruise" && this.#phase === CYCLE_PROBE;
-    const gain = 1 + this.#contention.headroom(value) / value;
-    return isProbing ? Math.min(WINDOW_GAIN, gain + CYCLE[CYCLE_PROBE] - 1) : gain;
+    const surplus = this.#mode === "cruise" ? this.#cycle.surplus : 0;
+    return Math.min(WINDOW_GAIN, 1 + this.#contention.headroom(value) / value + surplus);
   }
 
   /** `gain` times what the path holds, at least three quanta. */

@@ -5,7 +5,8 @@
 import { UDPACK_CONGESTION_LIMITS } from "../../../shared/limits.ts";
 import type { RateSample } from "../recovery/rate-sample.ts";
 
-const { STANDING_QUEUE_MS } = UDPACK_CONGESTION_LIMITS;
+const { CONTENDED_PACKETS, CONTENDED_PACKETS_MS, OVERFLOW_PART, STANDING_QUEUE_MS } =
+  UDPACK_CONGESTION_LIMITS;
 
 /** How the headroom grows per cycle while there is no standing queue. */
 const GROWTH = 1.25;
@@ -14,8 +15,8 @@ const CONTENDED_GAIN = 0.9;
 /** Many flows overestimate by up to a quarter: while the queue overflows, each cycle sends so much less, down to the least. */
 const CROWDED_GAIN = 0.8;
 const GAIN_STEP = 0.05;
-/** More is taken for a queue that overflows: random losses of bad paths are less. */
-const OVERFLOW = 0.08;
+/** Headroom that always stays: an ACK may be late by this. */
+const HEADROOM_MS_MIN = 2;
 
 /** Looks at whole cycles of probing. Milliseconds. */
 export class Contention {
@@ -40,19 +41,32 @@ export class Contention {
   onCycle(minRttMs: number): void {
     if (this.#least === Number.POSITIVE_INFINITY) return;
     const standing = this.#least - minRttMs;
-    const overflows = this.#lost > OVERFLOW * (this.#lost + this.#acked);
+    const overflows = this.#lost > OVERFLOW_PART * (this.#lost + this.#acked);
     this.startCycle();
     if (overflows) this.gain = Math.max(CROWDED_GAIN, Math.min(CONTENDED_GAIN, this.gain - GAIN_STEP));
     else if (standing > STANDING_QUEUE_MS) this.gain = Math.min(CONTENDED_GAIN, this.gain + GAIN_STEP);
     else this.gain = Math.min(1, this.gain + GAIN_STEP);
     const headroom = Math.min(this.#headroom, minRttMs);
     const next = standing > STANDING_QUEUE_MS ? headroom : headroom * GROWTH;
-    this.#headroom = Math.max(STANDING_QUEUE_MS, next + STANDING_QUEUE_MS - standing);
+    this.#headroom = Math.max(HEADROOM_MS_MIN, next + STANDING_QUEUE_MS - standing);
   }
 
   /** Jitter and late ACKs must not stop a sender that is alone: as much again as the path holds, less in contention. */
   headroom(minRttMs: number): number {
     return Math.min(this.#headroom, minRttMs);
+  }
+
+  /** Whether there were signs of others lately. */
+  get isShared(): boolean {
+    return this.gain < 1;
+  }
+
+  /**
+   * Bytes that a flow keeps in a queue that it shares, whatever its rate: the wait is the same for all, so that rates become so, too.
+   * More of them on long paths, which have fewer round trips to get there.
+   */
+  share(packetBytes: number, minRttMs: number): number {
+    return this.isShared ? CONTENDED_PACKETS * packetBytes * (1 + minRttMs / CONTENDED_PACKETS_MS) : 0;
   }
 
   reset(): void {

@@ -84,9 +84,14 @@ export class PacketKeys {
     this.#header = { phase: 0, id: options.peerId, number: 0 };
   }
 
-  /** The number of the next packet; `sealPacket` uses it up, and nothing else does. */
+  /** The number of the next packet; `sealPacket` uses it up, or `skipNumber` leaves it out. */
   nextNumber(): number {
     return this.#nextNumber;
+  }
+
+  /** Leaves the next number out: a peer that acknowledges it makes its ACKs up (RFC 9000 section 21.4). */
+  skipNumber(): void {
+    if (this.#nextNumber < NUMBERS_END - NUMBERS_RESERVED) this.#nextNumber += 1;
   }
 
   /** The greatest number that was accepted; -1 before the first. */

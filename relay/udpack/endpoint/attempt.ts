@@ -25,8 +25,8 @@ export interface AttemptOptions {
   readonly handshake: Omit<InitiatorOptions, "parameters">;
   open(listener: EngineListener): Promise<PacketEngine>;
   reached(reached: Reached): void;
-  /** The carrier did not open, or ended. */
-  failed(attempt: Attempt): void;
+  /** The carrier did not open, because of `error`, or ended. */
+  failed(attempt: Attempt, error?: unknown): void;
 }
 
 /** The listener of a carrier: first for the handshake, then for the session that came of it. */
@@ -56,10 +56,15 @@ export class Attempt extends Task implements EngineListener {
       this.#own = ownParameters({ streams, receiveBufferBytes: engine.receiveBufferBytes });
       this.#initiator = new Initiator({ ...handshake, parameters: this.#own });
       this.run(scheduler.now());
-    } catch {
+    } catch (error) {
       // No network, no permission, no such port: another try follows, and the way back is silence either way.
-      if (!this.#isClosed) this.#options.failed(this);
+      if (!this.#isClosed) this.#options.failed(this, error);
     }
+  }
+
+  /** Whether the carrier is open, so that the server hears what is said. */
+  get isOpen(): boolean {
+    return this.#engine !== undefined;
   }
 
   run(now: number): void {

@@ -14,9 +14,10 @@ import { engineOpener } from "../engine/open.ts";
 import { Timestamps } from "../handshake/timestamps.ts";
 import type { CloseCode } from "../wire/codes.ts";
 import { isSameId, PACKET_KINDS, PacketView, readPacket } from "../wire/packet.ts";
+import { salvage } from "../wire/salvage.ts";
 import { UdpackError } from "./api.ts";
 import type { Attempt, Reached } from "./attempt.ts";
-import { Connector } from "./connector.ts";
+import { Connector, type Silence } from "./connector.ts";
 import { makeMachines, type TransportSettings } from "./machines.ts";
 import { Scheduler, taskOf } from "./scheduler.ts";
 import type { ServerAddress } from "./server-address.ts";
@@ -50,6 +51,8 @@ export interface ClientEvents {
   session: [session: UdpackSession];
   /** The session that streams were opened on has ended. */
   down: [code: CloseCode];
+  /** The server has not answered for so long that streams fail; told again now and then, until there is a session. */
+  unanswered: [silence: Silence];
 }
 
 /** Starts a client; it connects when something needs it, or at once if it is `persistent`. */
@@ -77,6 +80,7 @@ export class UdpackClient extends EventEmitter<ClientEvents> implements SessionH
   /** Sessions that take no new streams: their carrier was the worse one. */
   readonly #draining = new Set<UdpackSession>();
   #reachedAt = Number.NEGATIVE_INFINITY;
+  #silenceToldAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   constructor(options: ConnectOptions) {
@@ -160,8 +164,10 @@ export class UdpackClient extends EventEmitter<ClientEvents> implements SessionH
     // A server that takes sessions and ends them at once is not asked more often than one that is silent.
     const now = this.scheduler.now();
     const at = Math.max(now, this.#reachedAt + UDPACK_ENDPOINT_LIMITS.ATTEMPT_INTERVAL_MS);
+    // Who asks for a search that is under way must not put off what comes of it.
+    if (!this.#connector.isSearching)
+      this.scheduler.at(this.#chores, at + UDPACK_ENDPOINT_LIMITS.STREAM_WAIT_MS);
     this.#connector.start(at, this.#options.webSocket, this.#session?.established.ownId);
-    this.scheduler.at(this.#chores, at + UDPACK_ENDPOINT_LIMITS.STREAM_WAIT_MS);
   }
 
   #reached({ established, own, engine, remote }: Reached, attempt: Attempt): void {
@@ -181,6 +187,7 @@ export class UdpackClient extends EventEmitter<ClientEvents> implements SessionH
     attempt.handOver(this.#listenerOf(session));
     this.#connector.stop();
     this.#reachedAt = this.scheduler.now();
+    this.#silenceToldAt = Number.NEGATIVE_INFINITY;
     this.#session = session;
     if (old && isTroubled(old)) old.giveWay();
     else if (old) this.#drain(old);
@@ -207,13 +214,11 @@ export class UdpackClient extends EventEmitter<ClientEvents> implements SessionH
 
   #received(session: UdpackSession, data: Buffer, remote: Remote): void {
     const now = this.scheduler.now();
-    const { ownId, peerId, resetToken } = session.established;
+    const { ownId } = session.established;
     const view = this.#view;
-    for (let at = 0; readPacket(data, at, view); at = view.end) {
-      if (view.kind === PACKET_KINDS.data) {
-        if (isSameId(ownId, data, view.idAt)) session.receive(view, remote, now);
-      } else if (resetToken && isResetOf(view, peerId, resetToken)) session.abandon("reset");
-    }
+    let at = 0;
+    while (readPacket(data, at, view) && take(session, view, remote, now)) at = view.end;
+    if (at < data.length) salvage(data, at, ownId, view, () => take(session, view, remote, now));
     if (this.#connector.isSearching && session === this.#session && !isTroubled(session))
       this.#recovered(session);
   }
@@ -233,6 +238,7 @@ export class UdpackClient extends EventEmitter<ClientEvents> implements SessionH
     if (this.#connector.isSearching) {
       // A search that nobody waits for any more, or for a better carrier that is not to be had now.
       const isForCarrier = session !== undefined && !isTroubled(session);
+      if (!isForCarrier) this.#tellSilence(now);
       if (isForCarrier || !this.#isWanted) this.#connector.stop();
     } else if (session?.engine.reliable) this.#connector.start(now, false);
     const isSearching = this.#connector.isSearching;
@@ -242,6 +248,21 @@ export class UdpackClient extends EventEmitter<ClientEvents> implements SessionH
       now + (isSearching ? UDPACK_ENDPOINT_LIMITS.STREAM_WAIT_MS : UDPACK_ENDPOINT_LIMITS.UDP_RETRY_MS),
     );
   }
+
+  #tellSilence(now: number): void {
+    if (now - this.#silenceToldAt < UDPACK_ENDPOINT_LIMITS.SILENCE_REPORT_INTERVAL_MS) return;
+    this.#silenceToldAt = now;
+    this.emit("unanswered", this.#connector.silence);
+  }
+}
+
+/** False: the packet was of no use. */
+function take(session: UdpackSession, view: PacketView, remote: Remote, now: number): boolean {
+  const { ownId, peerId, resetToken } = session.established;
+  if (view.kind === PACKET_KINDS.data)
+    return isSameId(ownId, view.datagram, view.idAt) && session.receive(view, remote, now);
+  if (resetToken && isResetOf(view, peerId, resetToken)) session.abandon("reset");
+  return false;
 }
 
 /** Three probes without an answer: the path counts as broken (docs/UDPACK.md section 9.3). */

@@ -23,6 +23,17 @@ export interface ConnectorOptions {
   reached(reached: Reached, attempt: Attempt): void;
 }
 
+/** What a search without an answer shows. */
+export type Silence =
+  /** Nothing at all came back: a firewall, no server, or one that does not know the keys. */
+  | { readonly kind: "silent" }
+  /** The machine is there and refuses TCP at that port; UDP got no answer. */
+  | { readonly kind: "refused" }
+  /** A WebSocket is open, and the server does not answer the handshake on it: it does so only to keys that fit. */
+  | { readonly kind: "keys" }
+  /** Nobody could be asked: the name has no address, or there is no network. */
+  | { readonly kind: "network"; readonly error: unknown };
+
 interface Search {
   readonly withWebSocket: boolean;
   readonly replaces: Uint8Array | undefined;
@@ -36,7 +47,11 @@ export class Connector extends Task {
   #search: Search | undefined;
   #attempts: Attempt[] = [];
   #webSocket: Attempt | undefined;
+  #webSocketTries = 0;
   #tries = 0;
+  /** What became of the last try of this search that did not get as far as asking. */
+  #failure: unknown;
+  #webSocketFailure: unknown;
   #nextAt = 0;
 
   constructor(options: ConnectorOptions) {
@@ -48,10 +63,20 @@ export class Connector extends Task {
     return this.#search !== undefined;
   }
 
+  /** Why nothing has come of the search so far. */
+  get silence(): Silence {
+    if (this.#webSocket?.isOpen) return { kind: "keys" };
+    const failure = this.#attempts.some((attempt) => attempt.isOpen) ? undefined : this.#failure;
+    if (failure !== undefined) return { kind: "network", error: failure };
+    return isRefused(this.#webSocketFailure) ? { kind: "refused" } : { kind: "silent" };
+  }
+
   /** Begins, not before `at`. A search that is under way goes on as it is, unless it lacks the WebSocket. */
   start(at: number, withWebSocket: boolean, replaces?: Uint8Array): void {
     if (this.#search?.withWebSocket || (this.#search && !withWebSocket)) return;
     this.#search = { withWebSocket, replaces, startedAt: at };
+    this.#failure = undefined;
+    this.#webSocketFailure = undefined;
     this.#nextAt = at;
     this.#options.scheduler.at(this, at);
   }
@@ -83,9 +108,11 @@ export class Connector extends Task {
   #try(search: Search): void {
     const { firstPort, openUdp, resolve, server } = this.#options;
     const index = this.#tries++;
-    const place = { address: "", port: portOfAttempt(server, firstPort, index) };
+    const place = { address: "", port: 0 };
     const attempt = this.#attempt(search, place, async (listener) => {
-      place.address = nth(await resolve(server.host), index);
+      const found = await resolve(server.host);
+      place.address = nth(found, index);
+      place.port = portOfAttempt(server, { first: firstPort, attempt: index, addresses: found.length });
       const address = place.address.includes(":") ? ANY_ADDRESS.v6 : ANY_ADDRESS.v4;
       return openUdp({ address, port: 0, listener });
     });
@@ -96,9 +123,14 @@ export class Connector extends Task {
   #tryWebSocket(search: Search): void {
     const { firstPort, resolve, server } = this.#options;
     const index = this.#tries;
-    const place = { address: "", port: portOfAttempt(server, firstPort, index) };
+    // Firewalls that lead a range of UDP ports to one seldom do so for TCP: every other time it is the range's first port.
+    const isFirst = this.#webSocketTries++ % 2 === 0;
+    const place = { address: "", port: server.portFirst };
     this.#webSocket = this.#attempt(search, place, async (listener) => {
-      place.address = nth(await resolve(server.host), index);
+      const found = await resolve(server.host);
+      place.address = nth(found, index);
+      if (!isFirst)
+        place.port = portOfAttempt(server, { first: firstPort, attempt: index, addresses: found.length });
       return openWebSocket(place, listener);
     });
   }
@@ -116,19 +148,28 @@ export class Connector extends Task {
       handshake: { ...handshake, replaces: search.replaces },
       open,
       reached: (result) => reached(result, attempt),
-      failed: (failed) => this.#failed(failed),
+      failed: (failed, error) => this.#failed(failed, error),
     });
     void attempt.start();
     return attempt;
   }
 
-  #failed(failed: Attempt): void {
+  #failed(failed: Attempt, error: unknown): void {
     failed.close();
     this.#attempts = this.#attempts.filter((attempt) => attempt !== failed);
+    if (this.#webSocket !== failed) {
+      this.#failure = error;
+      return;
+    }
     // Another WebSocket is opened with the next try.
-    if (this.#webSocket === failed) this.#options.scheduler.at(this, this.#nextAt);
-    if (this.#webSocket === failed) this.#webSocket = undefined;
+    this.#webSocket = undefined;
+    this.#webSocketFailure = error;
+    this.#options.scheduler.at(this, this.#nextAt);
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
 }
 
 /** @throws when there is none */

@@ -54,6 +54,8 @@ export function makeMachines(options: MachinesOptions): SessionParts {
       ...(engine.reliable && { controller: () => new FixedRate({ rate: Number.POSITIVE_INFINITY }) }),
       ...(path.size && { size: path.size }),
       keepAliveMs: UDPACK_ENDPOINT_LIMITS.KEEP_ALIVE_MS,
+      // Only the client can do something about it, and two that ask each other would never stop.
+      ...(role === "client" && { stallMs: UDPACK_ENDPOINT_LIMITS.STALL_MS }),
       keepAliveAlways: settings.keepAliveAlways,
     },
     listener,

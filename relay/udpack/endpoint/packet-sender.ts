@@ -1,5 +1,6 @@
 // Fills batches with sealed packets of one session and hands them to its engine. What is sent, and when, the machines say.
 
+import { randomInt } from "node:crypto";
 import { UDPACK_ENDPOINT_LIMITS } from "../../../shared/limits.ts";
 import type { PacketEngine } from "../engine/engine.ts";
 import type { EstablishedKeys } from "../handshake/established.ts";
@@ -26,11 +27,23 @@ export class PacketSender {
   readonly #slots = new PacketSlots();
   readonly #probeSlots = new PacketSlots();
   readonly #backlogMax: number;
+  /** The number that is left out next. */
+  #skipAt = 0;
 
   constructor(options: PacketSenderOptions) {
     this.#options = options;
     // A UDP socket that is full says so at once; a WebSocket would take everything.
     this.#backlogMax = options.engine.reliable ? UDPACK_ENDPOINT_LIMITS.WEBSOCKET_BACKLOG_BYTES : 0;
+  }
+
+  /** Now and then a number is left out, at random: who acknowledges what it has not received comes to that one, too. */
+  #nextNumber(): number {
+    const { keys } = this.#options.established;
+    if (keys.nextNumber() >= this.#skipAt) {
+      if (this.#skipAt > 0) keys.skipNumber();
+      this.#skipAt = keys.nextNumber() + randomInt(1, UDPACK_ENDPOINT_LIMITS.NUMBERS_PER_SKIP_MAX);
+    }
+    return keys.nextNumber();
   }
 
   /** Sends what may leave now, up to what one turn may. */
@@ -58,7 +71,7 @@ export class PacketSender {
     let at = 0;
     let segment = 0;
     for (let index = 0; at <= room; index++) {
-      const number = keys.nextNumber();
+      const number = this.#nextNumber();
       const length = machine.pull(number, this.#slots.frames(batch, mtu, index), now);
       if (length === 0) break;
       const end = keys.sealPacket(batch, at, length, number, now);
@@ -79,7 +92,7 @@ export class PacketSender {
     const { established, engine, machine, path } = this.#options;
     const { keys } = established;
     const batch = engine.batch();
-    const number = keys.nextNumber();
+    const number = this.#nextNumber();
     const length = machine.pullProbe(number, this.#probeSlots.frames(batch, bytes, 0), now);
     if (length === 0) return;
     engine.send(keys.sealPacket(batch, 0, length, number, now), bytes, path.remote);

@@ -24,11 +24,24 @@ export function parseServerAddress(text: string): ServerAddress | undefined {
   return { host, portFirst, portLast };
 }
 
-/** The port of the n-th attempt: one after the other, from a random one on, around the range. */
+/**
+ * The port of the n-th attempt: one after the other, from a random one on, around the range. Attempts take turns over so many
+ * addresses, too; where both would always meet in the same pairs, ports move on by one against addresses after each round.
+ */
 export function portOfAttempt(
   { portFirst, portLast }: ServerAddress,
-  first: number,
-  attempt: number,
+  {
+    first,
+    attempt,
+    addresses,
+  }: { readonly first: number; readonly attempt: number; readonly addresses: number },
 ): number {
-  return portFirst + ((first + attempt) % (portLast - portFirst + 1));
+  const ports = portLast - portFirst + 1;
+  const divisor = commonDivisor(ports, Math.max(1, addresses));
+  const rounds = Math.floor((attempt * divisor) / (ports * Math.max(1, addresses)));
+  return portFirst + ((first + attempt + (rounds % divisor)) % ports);
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }

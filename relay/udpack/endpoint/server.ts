@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { UDPACK_ENDPOINT_LIMITS } from "../../../shared/limits.ts";
 import { choosePrimitives } from "../crypto/choose.ts";
-import { keyPairOf, keyText } from "../crypto/keys.ts";
+import { keyPairOf } from "../crypto/keys.ts";
 import type { TransportParameters } from "../crypto/params.ts";
 import { Resets } from "../crypto/reset.ts";
 import type { EngineListener, PacketEngine, Remote } from "../engine/engine.ts";
@@ -14,6 +14,8 @@ import type { EstablishedKeys } from "../handshake/established.ts";
 import { Responder, type ResponderCounts } from "../handshake/responder.ts";
 import type { CloseCode } from "../wire/codes.ts";
 import { connectionKey, isSameId, PACKET_KINDS, PacketView, readPacket } from "../wire/packet.ts";
+import { salvage } from "../wire/salvage.ts";
+import { ClientSessions } from "./client-sessions.ts";
 import { makeMachines, type TransportSettings } from "./machines.ts";
 import { ownParameters } from "./parameters.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -46,6 +48,8 @@ export interface ListenOptions<C> {
 export interface ServerEvents<C> {
   /** A client is there: its first data packet has opened. */
   session: [session: UdpackSession, client: C];
+  /** Somebody who knows the server's public key asked to connect with another key than those allowed. Nothing of it is proven. */
+  stranger: [publicKey: Uint8Array, source: Remote];
 }
 
 /**
@@ -56,6 +60,12 @@ export async function listen<C>(options: ListenOptions<C>): Promise<UdpackServer
   const server = new UdpackServer(options);
   await server.open();
   return server;
+}
+
+/** Where the initiation of a session came from, and its response went to. */
+interface Origin {
+  readonly engine: PacketEngine;
+  readonly remote: Remote;
 }
 
 export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements SessionHost {
@@ -75,9 +85,10 @@ export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements Se
   readonly #view = new PacketView();
   /** By own connection id. */
   readonly #sessions = new Map<number, UdpackSession>();
-  /** Living sessions by their client's public key. */
-  readonly #clients = new Map<string, Set<UdpackSession>>();
-  #live = 0;
+  readonly #clients = new ClientSessions();
+  /** Of sessions that no data packet has confirmed. */
+  readonly #origins = new WeakMap<EstablishedKeys, Origin>();
+  #isClosed = false;
   #engine: PacketEngine | undefined;
   #webSockets: WebSocketListener | undefined;
   #responder: Responder | undefined;
@@ -129,9 +140,14 @@ export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements Se
       parameters,
       random: randomBytes,
       resets,
-      knows: (key) => this.#options.allowed(key) !== undefined,
-      hasRoom: () => this.#live < UDPACK_ENDPOINT_LIMITS.SESSIONS_MAX,
+      knows: (key, source) => this.#options.allowed(key) !== undefined || this.#isStranger(key, source),
+      hasRoom: () => this.#clients.live < UDPACK_ENDPOINT_LIMITS.SESSIONS_MAX,
     });
+  }
+
+  #isStranger(key: Uint8Array, { address, port }: Remote): false {
+    this.emit("stranger", key, { address, port });
+    return false;
   }
 
   /** UDP and, beside it, TCP, of whose ports fewer are free; one that is may be taken for UDP. */
@@ -140,8 +156,8 @@ export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements Se
     const open = engineOpener(offload);
     const listener = this.#carrierListener;
     if (!webSocket) return open({ address, port, listener });
-    const isUsed = (carrier: PacketEngine) => this.sessions.some((session) => session.engine === carrier);
-    const webSockets = await listenWebSocket({ address, port, listener, isUsed });
+    const used = () => new Set(this.sessions.map(({ engine }) => engine));
+    const webSockets = await listenWebSocket({ address, port, listener, used });
     try {
       const engine = await open({ address, port: webSockets.port, listener });
       this.#webSockets = webSockets;
@@ -155,6 +171,7 @@ export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements Se
 
   /** Ends all sessions with a word to their clients, and the sockets. */
   async close(code: CloseCode = "going_away"): Promise<void> {
+    this.#isClosed = true;
     for (const session of [...this.#sessions.values()]) session.finish(code);
     this.scheduler.close();
     this.#engine?.close();
@@ -166,45 +183,47 @@ export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements Se
   }
 
   ended(session: UdpackSession): void {
-    const name = keyText(session.established.peerStatic);
-    const ofClient = this.#clients.get(name);
-    if (!ofClient?.delete(session)) return;
-    this.#live -= 1;
-    if (ofClient.size === 0) this.#clients.delete(name);
+    this.#clients.ended(session);
   }
 
   forgotten(session: UdpackSession): void {
+    this.#clients.forgotten(session);
     const key = connectionKey(session.established.ownId);
     if (this.#sessions.get(key) === session) this.#sessions.delete(key);
     if (this.#latest === session) this.#latest = undefined;
   }
 
   #received(data: Buffer, remote: Remote, engine: PacketEngine): void {
+    // WebSockets take a moment to close.
+    if (this.#isClosed) return;
     const now = this.scheduler.now();
     const view = this.#view;
-    for (let at = 0; readPacket(data, at, view); at = view.end) {
-      if (view.kind === PACKET_KINDS.data) this.#data(view, remote, engine, now);
-      else if (view.kind === PACKET_KINDS.initiation) this.#initiation(view, remote, engine, now);
-    }
+    let at = 0;
+    while (readPacket(data, at, view) && this.#take(view, remote, engine, now)) at = view.end;
+    const id = this.#latest?.established.ownId;
+    if (at < data.length && id) salvage(data, at, id, view, () => this.#take(view, remote, engine, now));
+  }
+
+  /** False: the packet was of no use. */
+  #take(view: PacketView, remote: Remote, engine: PacketEngine, now: number): boolean {
+    if (view.kind === PACKET_KINDS.data) return this.#data(view, remote, engine, now);
+    return view.kind === PACKET_KINDS.initiation && this.#initiation(view, remote, engine, now);
   }
 
   *#sessionsOn(engine: PacketEngine): Generator<UdpackSession> {
     for (const session of this.#sessions.values()) if (session.engine === engine) yield session;
   }
 
-  #data(view: PacketView, remote: Remote, engine: PacketEngine, now: number): void {
+  #data(view: PacketView, remote: Remote, engine: PacketEngine, now: number): boolean {
     const latest = this.#latest;
     const session =
       latest !== undefined && isSameId(latest.established.ownId, view.datagram, view.idAt)
         ? latest
         : this.#find(view);
-    if (session === undefined) {
-      this.#unknown(view, remote, engine, now);
-      return;
-    }
+    if (session === undefined) return this.#unknown(view, remote, engine, now);
     this.#latest = session;
     // An id belongs to its carrier: who moves to another begins a new session.
-    if (session.engine === engine) session.receive(view, remote, now);
+    return session.engine === engine && session.receive(view, remote, now);
   }
 
   #find(view: PacketView): UdpackSession | undefined {
@@ -213,30 +232,36 @@ export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements Se
   }
 
   /** The first packet of a session that the handshake prepared, or of one that is long gone. */
-  #unknown(view: PacketView, remote: Remote, engine: PacketEngine, now: number): void {
+  #unknown(view: PacketView, remote: Remote, engine: PacketEngine, now: number): boolean {
     const pending = this.#responder?.pending(view, now);
     if (pending === undefined) {
       const answer = this.#resets?.answer(view, now);
       if (answer) send(engine, answer, remote);
-      return;
+      return false;
     }
+    const origin = this.#origins.get(pending);
+    // Who asked over one carrier and speaks over another has proven no address there.
+    if (origin?.engine !== engine) return false;
     const length = pending.keys.openPacket(view, this.scratch, now);
-    if (length < 0) return;
+    if (length < 0) return false;
     this.#responder?.confirm(pending);
     const client = this.#options.allowed(pending.peerStatic);
     const key = connectionKey(pending.ownId);
-    const isFull = this.#live >= UDPACK_ENDPOINT_LIMITS.SESSIONS_MAX;
+    const isFull = this.#clients.live >= UDPACK_ENDPOINT_LIMITS.SESSIONS_MAX;
     if (client === undefined || isFull || this.#sessions.has(key)) {
       pending.keys.destroy();
-      return;
+      return false;
     }
-    const session = this.#begin(pending, engine, remote, now);
+    // The response was read at the address that the initiation came from: another one has to be proven as any new one.
+    const session = this.#begin(pending, origin, now);
     this.#sessions.set(key, session);
+    this.#latest = session;
     this.emit("session", session, client);
     session.take(view, length, remote, now);
+    return true;
   }
 
-  #begin(established: EstablishedKeys, engine: PacketEngine, remote: Remote, now: number): UdpackSession {
+  #begin(established: EstablishedKeys, { engine, remote }: Origin, now: number): UdpackSession {
     const own = this.#own;
     if (own === undefined) throw new Error("Cannot begin a session: the server is not open");
     const session = new UdpackSession(established, engine, this, (listener) =>
@@ -251,28 +276,16 @@ export class UdpackServer<C> extends EventEmitter<ServerEvents<C>> implements Se
         listener,
       }),
     );
-    const name = keyText(established.peerStatic);
-    const ofClient = this.#clients.get(name) ?? new Set();
-    const { replaces } = established;
-    for (const old of [...ofClient])
-      if (replaces && isSameId(old.established.peerId, replaces)) old.giveWay();
-    if (ofClient.size >= UDPACK_ENDPOINT_LIMITS.SESSIONS_PER_CLIENT_MAX) longestSilent(ofClient)?.giveWay();
-    this.#clients.set(name, ofClient.add(session));
-    this.#live += 1;
+    this.#clients.add(session);
     return session;
   }
 
-  #initiation(view: PacketView, remote: Remote, engine: PacketEngine, now: number): void {
-    const answer = this.#responder?.receive(view.bytes(), remote, now)?.answer;
-    if (answer) send(engine, answer, remote);
+  #initiation(view: PacketView, remote: Remote, engine: PacketEngine, now: number): boolean {
+    const answer = this.#responder?.receive(view.bytes(), remote, now);
+    if (answer?.session) this.#origins.set(answer.session, { engine, remote });
+    if (answer) send(engine, answer.answer, remote);
+    return answer !== undefined;
   }
-}
-
-/** A client that was killed leaves sessions behind, which must not keep it out. */
-function longestSilent(sessions: Iterable<UdpackSession>): UdpackSession | undefined {
-  let silent: UdpackSession | undefined;
-  for (const session of sessions) if (!silent || session.heardAt < silent.heardAt) silent = session;
-  return silent;
 }
 
 function send(engine: PacketEngine, packet: Uint8Array, remote: Remote): void {

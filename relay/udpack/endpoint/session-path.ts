@@ -46,7 +46,7 @@ export class SessionPath {
     this.#search(now);
     this.size = {
       onAcked: (number, bytes, at) => this.#pmtu?.onAcked(number, bytes, at),
-      onLost: (number, bytes, at) => this.#pmtu?.onLost(number, bytes, at),
+      onLost: (number, bytes, at) => this.#pmtu?.onLost(number, bytes, at) ?? false,
     };
   }
 
@@ -76,7 +76,8 @@ export class SessionPath {
 
   /** The size of a PING with padding that should leave now; 0: none. */
   probeBytes(now: number): number {
-    return this.#greets ? GREETING_BYTES : (this.#pmtu?.probeBytes(now) ?? 0);
+    if (this.#greets) return GREETING_BYTES;
+    return this.#isProven ? (this.#pmtu?.probeBytes(now) ?? 0) : 0;
   }
 
   /** Such a packet left. */
@@ -111,12 +112,20 @@ export class SessionPath {
 
   /** When there is something to do without a packet coming. */
   deadline(): number {
-    return Math.min(this.#migration.deadline(), this.#pmtu?.deadline() ?? Number.POSITIVE_INFINITY);
+    const probeAt = this.#isProven ? this.#pmtu?.deadline() : undefined;
+    return Math.min(this.#migration.deadline(), probeAt ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A probe may be larger than what an address may get that is not. */
+  get #isProven(): boolean {
+    return this.budget === Number.POSITIVE_INFINITY;
   }
 
   #search(now: number): void {
     const { maxDatagram } = this.#options;
-    const isV6 = canonicalIp(this.remote.address)?.includes(":") === true;
+    const { address } = this.remote;
+    // Only link-local addresses have a zone, and no canonical text.
+    const isV6 = (canonicalIp(address) ?? address).includes(":");
     const most = isV6
       ? UDPACK_PATH_LIMITS.DATAGRAM_BYTES_IPV6_MAX
       : UDPACK_PATH_LIMITS.DATAGRAM_BYTES_IPV4_MAX;

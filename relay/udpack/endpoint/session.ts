@@ -66,6 +66,7 @@ export class UdpackSession extends EventEmitter<SessionEvents> {
   #isTurning = false;
   #isBlocked = false;
   #isForgotten = false;
+  #isReleased = false;
   #ended: CloseCode | undefined;
   /** What streams are told when the session ends. */
   #endCode: UdpackErrorCode = "session_closed";
@@ -132,8 +133,11 @@ export class UdpackSession extends EventEmitter<SessionEvents> {
 
   /** Ends it without a word, because the peer does not know it any more or its carrier is gone. */
   abandon(code: CloseCode): void {
+    const isOver = this.#ended !== undefined;
     this.#machine.abandon(code);
-    this.#soon();
+    // Nobody is there to be told of an end that was decided before.
+    if (isOver) this.release();
+    else this.#soon();
   }
 
   /** Ends it because another has taken its place; streams are told so. */
@@ -144,8 +148,15 @@ export class UdpackSession extends EventEmitter<SessionEvents> {
   /** Ends it now: for an owner that is about to close the socket. */
   finish(code: CloseCode): void {
     this.#machine.close(code, "");
-    this.#turn(this.#host.scheduler.now());
-    if (!this.#isForgotten) this.#forget();
+    // Whoever is told of something within a turn may call this: what the turn has begun to send goes first.
+    if (!this.#isTurning) this.#turn(this.#host.scheduler.now());
+    this.release();
+  }
+
+  /** Forgets it, now or with this turn: its peer is answered no more. */
+  release(): void {
+    this.#isReleased = true;
+    if (!this.#isTurning && !this.#isForgotten) this.#forget();
   }
 
   /** PING, so that the peer learns that the keys work (docs/UDPACK.md section 3). */
@@ -154,12 +165,13 @@ export class UdpackSession extends EventEmitter<SessionEvents> {
     this.#soon();
   }
 
-  /** A data packet with this session's id, not yet opened. */
-  receive(packet: PacketView, remote: Remote, now: number): void {
+  /** A data packet with this session's id, not yet opened; false: it does not open. */
+  receive(packet: PacketView, remote: Remote, now: number): boolean {
     const { keys } = this.established;
     const length = keys.openPacket(packet, this.#host.scratch, now);
     if (length >= 0) this.take(packet, length, remote, now);
     else if (keys.exhausted !== undefined) this.close(keys.exhausted);
+    return length >= 0;
   }
 
   /** A packet that was opened into the scratch buffer. */
@@ -217,7 +229,7 @@ export class UdpackSession extends EventEmitter<SessionEvents> {
   #goOn(sent: Sent): void {
     const { scheduler } = this.#host;
     const now = scheduler.now();
-    if (this.#machine.isForgotten(now)) this.#forget();
+    if (this.#isReleased || this.#machine.isForgotten(now)) this.#forget();
     else if (sent === "more") this.#soon();
     else {
       const due = Math.min(this.#machine.deadline(), this.#path.deadline());

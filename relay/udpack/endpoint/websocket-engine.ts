@@ -19,7 +19,8 @@ export class WebSocketEngine implements PacketEngine {
   readonly counters = newEngineCounters();
   readonly #socket: WebSocket;
   readonly #listener: EngineListener;
-  readonly #batch = Buffer.allocUnsafeSlow(UDPACK_ENDPOINT_LIMITS.WEBSOCKET_MESSAGE_BYTES_MAX);
+  /** Made when something is to be sent: whoever can open a connection has one of these. */
+  #batch: Buffer | undefined;
   readonly #sent = (error?: Error | null) => {
     if (error) this.counters.sendErrors += 1;
     else this.#listener.drained(this);
@@ -47,11 +48,13 @@ export class WebSocketEngine implements PacketEngine {
   }
 
   batch(): Buffer {
+    this.#batch ??= Buffer.allocUnsafeSlow(UDPACK_ENDPOINT_LIMITS.WEBSOCKET_MESSAGE_BYTES_MAX);
     return this.#batch;
   }
 
   send(length: number, segment: number, _remote: Remote): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const batch = this.#batch;
+    if (batch === undefined || this.#socket.readyState !== this.#socket.OPEN) return;
     // Sessions look at the backlog themselves; answers to handshakes of a peer that never reads do not.
     if (this.#socket.bufferedAmount > UDPACK_ENGINE_LIMITS.BACKLOG_BYTES_MAX) {
       this.counters.dropped += 1;
@@ -62,7 +65,7 @@ export class WebSocketEngine implements PacketEngine {
       this.counters.sendCalls += 1;
       this.counters.sentDatagrams += 1;
       // A copy: the socket masks and keeps what it is given until it was sent.
-      const message = Buffer.from(this.#batch.subarray(at, end));
+      const message = Buffer.from(batch.subarray(at, end));
       if (end === length) this.#socket.send(message, this.#sent);
       else this.#socket.send(message);
     }

@@ -2,9 +2,12 @@
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { UDPACK_ENDPOINT_LIMITS } from "../../../shared/limits.ts";
+import { canonicalIp } from "../../../shared/net/address.ts";
+import { clientNetwork } from "../../../shared/net/client-network.ts";
 import type { EngineListener, PacketEngine, Remote } from "../engine/engine.ts";
 import { WebSocketEngine } from "./websocket-engine.ts";
 
@@ -22,8 +25,8 @@ export interface WebSocketListenOptions {
   readonly address: string;
   readonly port: number;
   readonly listener: EngineListener;
-  /** Whether a session lives on the carrier. */
-  isUsed(carrier: PacketEngine): boolean;
+  /** The carriers that sessions live on. */
+  used(): ReadonlySet<PacketEngine>;
 }
 
 /**
@@ -39,9 +42,7 @@ export async function listenWebSocket(options: WebSocketListenOptions): Promise<
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(WEBSOCKET_PROTOCOL) ? WEBSOCKET_PROTOCOL : false),
   });
-  const server = createServer((_request, response) => response.writeHead(404).end());
-  server.headersTimeout = UDPACK_ENDPOINT_LIMITS.WEBSOCKET_OPEN_MS;
-  server.maxConnections = UDPACK_ENDPOINT_LIMITS.WEBSOCKETS_MAX;
+  const server = httpServer();
   server.on("upgrade", (request, socket, head) => {
     if (!isCarrier(request)) {
       refuse(socket);
@@ -64,7 +65,8 @@ export async function listenWebSocket(options: WebSocketListenOptions): Promise<
   await bind(server, address, port);
   let idle = new Set<WebSocketEngine>();
   const sweep = setInterval(() => {
-    const unused = [...open].filter((carrier) => !options.isUsed(carrier));
+    const used = options.used();
+    const unused = [...open].filter((carrier) => !used.has(carrier));
     for (const carrier of unused) if (idle.has(carrier)) carrier.close();
     idle = new Set(unused);
   }, UDPACK_ENDPOINT_LIMITS.WEBSOCKET_OPEN_MS);
@@ -80,9 +82,47 @@ export async function listenWebSocket(options: WebSocketListenOptions): Promise<
   };
 }
 
+/** A server that answers nothing but upgrades, and gives up those who keep it waiting. */
+function httpServer(): Server {
+  const { WEBSOCKET_OPEN_MS, WEBSOCKET_SWEEP_MS, WEBSOCKETS_MAX } = UDPACK_ENDPOINT_LIMITS;
+  const limits = {
+    connectionsCheckingInterval: WEBSOCKET_SWEEP_MS,
+    headersTimeout: WEBSOCKET_OPEN_MS,
+    requestTimeout: WEBSOCKET_OPEN_MS,
+  };
+  const server = createServer(limits, (_request, response) => {
+    response.writeHead(404, { connection: "close" }).end();
+  });
+  server.maxConnections = WEBSOCKETS_MAX;
+  const networks = new Map<string, number>();
+  server.on("connection", (socket) => countByNetwork(networks, socket));
+  // A connection that could not be accepted, for want of descriptors: the next one may be.
+  server.on("error", () => {});
+  return server;
+}
+
+/** One network must not take all the places. */
+function countByNetwork(networks: Map<string, number>, socket: Socket): void {
+  const { remoteAddress = "" } = socket;
+  const network = clientNetwork(canonicalIp(remoteAddress) ?? remoteAddress);
+  const count = (networks.get(network) ?? 0) + 1;
+  if (count > UDPACK_ENDPOINT_LIMITS.WEBSOCKETS_PER_NETWORK_MAX) {
+    socket.destroy();
+    return;
+  }
+  networks.set(network, count);
+  socket.once("close", () => {
+    const left = (networks.get(network) ?? 1) - 1;
+    if (left > 0) networks.set(network, left);
+    else networks.delete(network);
+  });
+}
+
+/** Programs that are clients send no Origin: who does is a browser, made to by some page. */
 function isCarrier(request: IncomingMessage): boolean {
   const protocols = request.headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
-  return request.url === WEBSOCKET_PATH && protocols.includes(WEBSOCKET_PROTOCOL);
+  const isBrowser = request.headers.origin !== undefined;
+  return request.url === WEBSOCKET_PATH && protocols.includes(WEBSOCKET_PROTOCOL) && !isBrowser;
 }
 
 function refuse(socket: Duplex): void {

@@ -88,12 +88,32 @@ function socketAddress(ip: Uint8Array, port: number): Uint8Array {
   return bytes;
 }
 
+/**
+ * node:ffi, without the warning that it is experimental: users can do nothing about that, and where it does not work the
+ * probe finds out. All other warnings are printed as ever.
+ * @throws where the process may not use it
+ */
+function loadFfi(): typeof import("node:ffi") | undefined {
+  const { emitWarning } = process;
+  const others = (...args: Parameters<typeof emitWarning>): void => {
+    if (!String(args[0]).startsWith("FFI is an experimental feature")) emitWarning.apply(process, args);
+  };
+  // Loading is synchronous: nothing else runs meanwhile.
+  process.emitWarning = others as typeof emitWarning;
+  try {
+    return process.getBuiltinModule("node:ffi");
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
 /** The calls of this process's C library; undefined where there is no node:ffi or no such library. */
-export async function loadLibc(): Promise<Libc | undefined> {
+export function loadLibc(): Libc | undefined {
   if (process.platform !== "linux") return undefined;
   try {
-    const { dlopen } = await import("node:ffi");
-    const { functions } = dlopen(null, {
+    const ffi = loadFfi();
+    if (ffi === undefined) return undefined;
+    const { functions } = ffi.dlopen(null, {
       socket: { arguments: ["i32", "i32", "i32"], return: "i32" },
       setsockopt: { arguments: ["i32", "i32", "i32", "pointer", "u32"], return: "i32" },
       bind: { arguments: ["i32", "pointer", "u32"], return: "i32" },

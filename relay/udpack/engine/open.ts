@@ -10,7 +10,7 @@ import { probeOffload } from "./probe.ts";
 let probed: Promise<Libc | undefined> | undefined;
 
 async function workingLibc(): Promise<Libc | undefined> {
-  const libc = await loadLibc();
+  const libc = loadLibc();
   return libc !== undefined && (await probeOffload(libc)) ? libc : undefined;
 }
 

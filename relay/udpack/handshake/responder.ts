@@ -35,8 +35,8 @@ export interface ResponderOptions {
   readonly parameters: TransportParameters;
   readonly random: RandomBytes;
   readonly resets: Resets;
-  /** Whether a client may connect at all: the allow-list. The key is not proven yet. */
-  knows(clientPublic: Uint8Array): boolean;
+  /** Whether a client may connect at all: the allow-list. Neither the key nor the source is proven yet. */
+  knows(clientPublic: Uint8Array, source: Source): boolean;
   /** Whether there is room for one more session of a client whose key is proven. */
   hasRoom(clientPublic: Uint8Array): boolean;
 }
@@ -105,7 +105,7 @@ export class Responder {
       if (!this.#admission.admitsProven(source.address, now)) return undefined;
     }
     this.counts.examined++;
-    return this.#examine(datagram, now);
+    return this.#examine(datagram, source, now);
   }
 
   /** The unconfirmed session that a data packet with an unknown connection id may belong to. */
@@ -118,12 +118,12 @@ export class Responder {
     this.#unconfirmed.remove(session);
   }
 
-  #examine(datagram: Uint8Array, now: number): ResponderAnswer | undefined {
+  #examine(datagram: Uint8Array, source: Source, now: number): ResponderAnswer | undefined {
     const { own, primitives } = this.#options;
     const noise = new NoiseResponder({ primitives, prologue: prologueOf(datagram), own });
     const message = datagram.subarray(INITIATION.noise, INITIATION.mac1);
     const client = noise.readStatic(message);
-    if (!client || !this.#options.knows(client)) return undefined;
+    if (!client || !this.#options.knows(client, source)) return undefined;
     const payload = noise.readPayload(message);
     const said = payload && decodeInitiationPayload(payload);
     if (!said || !this.#isNew(client, said.timestamp) || !this.#options.hasRoom(client)) return undefined;

@@ -4,7 +4,7 @@
 import { UDPACK_PATH_LIMITS } from "../../../shared/limits.ts";
 import { timingSafeEqual } from "../../../shared/net/constant-time.ts";
 
-const { CHALLENGES_MAX, UNPROVEN_FACTOR } = UDPACK_PATH_LIMITS;
+const { CHALLENGES_MAX, CHALLENGE_WAIT_MS_MIN, UNPROVEN_FACTOR } = UDPACK_PATH_LIMITS;
 
 /** An address as the socket tells it. */
 export interface PeerAddress {
@@ -21,8 +21,8 @@ const sameAddress = (a: PeerAddress, b: PeerAddress): boolean => a.port === b.po
 export class Migration {
   #proven: PeerAddress;
   #candidate: PeerAddress | undefined;
-  #challenge: Uint8Array | undefined;
-  #challenges = 0;
+  /** Those that were sent there: an answer may be slower than the next challenge. */
+  #challenges: Uint8Array[] = [];
   #challengeAt = Number.POSITIVE_INFINITY;
   #budget = 0;
 
@@ -49,8 +49,7 @@ export class Migration {
     } else if (isNewest) {
       this.#candidate = from;
       this.#budget = UNPROVEN_FACTOR * bytes;
-      this.#challenge = undefined;
-      this.#challenges = 0;
+      this.#challenges = [];
       this.#challengeAt = now;
     }
   }
@@ -70,23 +69,24 @@ export class Migration {
    */
   run(now: number): boolean {
     if (now < this.#challengeAt) return false;
-    if (this.#challenges < CHALLENGES_MAX) return true;
+    if (this.#challenges.length < CHALLENGES_MAX) return true;
     this.#dropCandidate();
     return false;
   }
 
-  /** A PATH_CHALLENGE with `data` leaves; an answer is waited for as long as a probe time-out. */
+  /**
+   * A PATH_CHALLENGE with `data` leaves; an answer is waited for as long as a probe time-out, but that is the old path's: the
+   * new one may be much longer (RFC 9000 section 8.2.4).
+   */
   challenged(data: Uint8Array, now: number, ptoMs: number): void {
-    this.#challenge = data;
-    this.#challenges += 1;
-    this.#challengeAt = now + ptoMs;
+    this.#challenges.push(data);
+    this.#challengeAt = now + Math.max(ptoMs, CHALLENGE_WAIT_MS_MIN);
   }
 
   /** A PATH_RESPONSE came, from wherever: who repeats the bytes has read at the new address. */
   answered(data: Uint8Array): Answer {
     const candidate = this.#candidate;
-    const expected = this.#challenge;
-    if (!candidate || !expected || !timingSafeEqual(data, expected)) return "unknown";
+    if (!candidate || !this.#challenges.some((expected) => timingSafeEqual(data, expected))) return "unknown";
     const answer = candidate.address === this.#proven.address ? "rebound" : "moved";
     this.#proven = candidate;
     this.#dropCandidate();
@@ -95,7 +95,7 @@ export class Migration {
 
   #dropCandidate(): void {
     this.#candidate = undefined;
-    this.#challenge = undefined;
+    this.#challenges = [];
     this.#challengeAt = Number.POSITIVE_INFINITY;
   }
 }

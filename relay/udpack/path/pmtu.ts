@@ -16,7 +16,8 @@ const {
 /** Told by Recovery what became of each packet that elicits an ACK. */
 export interface PathSize {
   onAcked(number: number, bytes: number, now: number): void;
-  onLost(number: number, bytes: number, now: number): void;
+  /** True: it was a probe, which says nothing about the path but its size (RFC 8899 section 3). */
+  onLost(number: number, bytes: number, now: number): boolean;
 }
 
 const NONE = -1;
@@ -80,14 +81,17 @@ export class PathMtu implements PathSize {
     else if (this.#isNarrow()) this.#probeAt = now + SIZE_RAISE_MS;
   }
 
-  onLost(number: number, bytes: number, now: number): void {
-    if (bytes <= DATAGRAM_BYTES_MIN) return;
+  onLost(number: number, bytes: number, now: number): boolean {
+    if (bytes <= DATAGRAM_BYTES_MIN) return false;
     if (number === this.#probe) {
       this.#onProbeLost(now);
-    } else if (number > this.#newestAcked && bytes <= this.#bytes) {
+      return true;
+    }
+    if (number > this.#newestAcked && bytes <= this.#bytes) {
       this.#lostInRow += 1;
       if (this.#lostInRow >= SIZE_LOSSES_MAX) this.#fallBack(now);
     }
+    return false;
   }
 
   /** Too little is to be won to go on. */

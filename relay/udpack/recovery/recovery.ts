@@ -9,33 +9,19 @@ import type { AckView } from "../wire/frames.ts";
 import { openRanges } from "./ack-ranges.ts";
 import { DeliverySampler } from "./delivery.ts";
 import { LossDetector } from "./loss.ts";
+import type { RecoveryEvents, RecoveryOptions } from "./options.ts";
 import { Pacer } from "./pacer.ts";
 import { clearSample, emptySample, type RateSample } from "./rate-sample.ts";
 import { RttEstimate } from "./rtt.ts";
 import { PACKET, SentRing } from "./sent-ring.ts";
 import { noCounts, type RecoveryStats } from "./stats.ts";
 
-export type { RecoveryStats } from "./stats.ts";
+export type { RecoveryEvents, RecoveryStats };
 
 const { OUTAGE_PROBES, PROBE_INTERVAL_MS_MAX } = UDPACK_RECOVERY_LIMITS;
 
 /** Packets that one probe time-out sends. */
 const PROBES = 2;
-
-/** Told what became of a packet, once for each that elicits an ACK. */
-export interface RecoveryEvents<F> {
-  acked(frames: F): void;
-  lost(frames: F): void;
-}
-
-export interface RecoveryOptions {
-  readonly controller: CongestionController;
-  /** The peer's parameter `ack_delay`. */
-  readonly peerAckDelayMs: number;
-  readonly now: number;
-  /** Learns which sizes pass. */
-  readonly size?: PathSize;
-}
 
 /** The packets that one side of a session sent. `F` is whatever the session wants back of a packet. */
 export class Recovery<F> {
@@ -100,6 +86,7 @@ export class Recovery<F> {
     ring.reserve(number);
     if (!ackEliciting) {
       ring.put(number, PACKET.uncounted, bytes, undefined);
+      ring.mark(number, now, 0, 0, 0);
       ring.advance();
       return;
     }
@@ -121,11 +108,11 @@ export class Recovery<F> {
     clearSample(sample, this.#inFlight);
     const largestBefore = this.#largestAcked;
     const { largest } = ack;
-    const isNew = largest >= this.#ring.oldest && this.#ring.state(largest) === PACKET.inFlight;
+    const isNew = this.#isNew(largest);
     if (!this.#takeRanges(ack, relevant, now, events)) return false;
     if (largest > largestBefore) this.#largestAcked = largest;
     this.#takeLate(ack, largestBefore, now);
-    if (isNew && largest >= this.#pathStart) {
+    if (isNew && sample.acked > 0 && largest >= this.#pathStart) {
       sample.rttMs = now - this.#ring.sentAt(largest);
       this.rtt.update(sample.rttMs, ack.delayMs, this.#ackDelayMs);
     }
@@ -180,10 +167,11 @@ export class Recovery<F> {
     return this.#pacer.readyAt(quantum, now, pacingRate, burst);
   }
 
-  /** Another path follows, of which nothing is known: packets sent so far measure nothing any more. */
+  /** Another path follows, of which nothing is known: packets sent so far measure nothing any more, and take no room on it. */
   startPath(controller: CongestionController): void {
     this.#controller = controller;
     this.#pathStart = this.#ring.next;
+    this.#inFlight = 0;
     this.#sampler.startPath(this.#ring.next);
     this.rtt.reset();
     this.#timeouts = 0;
@@ -200,6 +188,12 @@ export class Recovery<F> {
       bandwidth,
       ...this.#counts,
     };
+  }
+
+  /** Whether the greatest number of an ACK can tell the round-trip time (RFC 9002 section 5.1), also where it asked for none. */
+  #isNew(largest: number): boolean {
+    const state = largest >= this.#ring.oldest ? this.#ring.state(largest) : PACKET.unsent;
+    return state === PACKET.inFlight || (state === PACKET.uncounted && largest > this.#largestAcked);
   }
 
   /** Takes what the ranges newly acknowledge, in order of sending. False: a number was never sent. */
@@ -221,7 +215,7 @@ export class Recovery<F> {
     const ring = this.#ring;
     const bytes = ring.size(number);
     ring.settle(number, PACKET.acked);
-    this.#inFlight -= bytes;
+    this.#left(number, bytes);
     this.#count(number, bytes, now);
     const frames = ring.takeFrames(number);
     if (frames !== undefined) events.acked(frames);
@@ -258,24 +252,30 @@ export class Recovery<F> {
     return bytes;
   }
 
+  /** Gives one packet up; the bytes that the path may have lost for want of room. */
   #giveUp(number: number, state: number, now: number, events: RecoveryEvents<F>): number {
     const ring = this.#ring;
     const bytes = ring.size(number);
     ring.settle(number, state);
-    this.#inFlight -= bytes;
+    this.#left(number, bytes);
     this.#counts.packetsLost += 1;
     this.#counts.bytesLost += bytes;
     this.#losses.remember(number);
-    this.#size?.onLost(number, bytes, now);
+    const wasTooLarge = this.#size?.onLost(number, bytes, now) === true;
     const frames = ring.takeFrames(number);
     if (frames !== undefined) events.lost(frames);
-    return bytes;
+    return wasTooLarge ? 0 : bytes;
+  }
+
+  /** A packet is in flight no longer. Those of another path were not counted since that was left. */
+  #left(number: number, bytes: number): void {
+    if (number >= this.#pathStart) this.#inFlight -= bytes;
   }
 
   /** The ring is at its bound: its oldest packet is given up, and told to be lost as soon as somebody listens. */
   #pushOut(): void {
     const ring = this.#ring;
-    this.#inFlight -= ring.size(ring.oldest);
+    this.#left(ring.oldest, ring.size(ring.oldest));
     this.#counts.packetsLost += 1;
     this.#counts.bytesLost += ring.size(ring.oldest);
     ring.settle(ring.oldest, PACKET.lost);
@@ -285,7 +285,7 @@ export class Recovery<F> {
   }
 
   #probeAt(): number {
-    if (this.#inFlight === 0) return Number.POSITIVE_INFINITY;
+    if (this.#ring.oldest === this.#ring.next) return Number.POSITIVE_INFINITY;
     const wait = this.pto * 2 ** this.#timeouts;
     return this.#elicitedAt + Math.min(wait, Math.max(PROBE_INTERVAL_MS_MAX, this.pto));
   }

@@ -29,6 +29,8 @@ export class Inbound implements FrameVisitor {
   /** The peer's CLOSE. */
   closed: { readonly code: CloseCode; readonly reason: string } | undefined;
   #now = 0;
+  /** An ACK was taken from this packet: more of them would only cost time. */
+  #hasAck = false;
   readonly #parts: InboundParts;
 
   constructor(parts: InboundParts) {
@@ -39,6 +41,7 @@ export class Inbound implements FrameVisitor {
     this.#now = now;
     this.elicits = false;
     this.refused = false;
+    this.#hasAck = false;
   }
 
   ping(): void {
@@ -46,7 +49,8 @@ export class Inbound implements FrameVisitor {
   }
 
   ack(ack: AckView): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#hasAck) return;
+    this.#hasAck = true;
     const { recovery, recoveryEvents } = this.#parts;
     if (!recovery.onAck(ack, this.#now, recoveryEvents)) this.violation = "ack_invalid";
   }

@@ -10,6 +10,8 @@ export interface LifetimeOptions {
   readonly idleMs: number;
   /** A PING goes out after so long without anything sent; 0: never. */
   readonly keepAliveMs: number;
+  /** A PING asks whether the peer is still there after so long of silence that follows something of its own; absent: never. */
+  readonly stallMs?: number | undefined;
 }
 
 /** Probe time-outs for which a closed session still answers. */
@@ -20,7 +22,10 @@ export class Lifetime {
   ended: CloseCode | undefined;
   readonly #idleMs: number;
   readonly #keepAliveMs: number;
+  readonly #stallMs: number;
   #heardAt: number;
+  /** When a packet came last that was not only an answer. */
+  #gaveAt = Number.NEGATIVE_INFINITY;
   #sentAt: number;
   /** When the first packet that asks for an answer was sent since something was heard. */
   #askedAt = Number.NEGATIVE_INFINITY;
@@ -32,17 +37,19 @@ export class Lifetime {
   #answerAt = 0;
   #answerMs = 0;
 
-  constructor({ now, idleMs, keepAliveMs }: LifetimeOptions) {
+  constructor({ now, idleMs, keepAliveMs, stallMs = Number.POSITIVE_INFINITY }: LifetimeOptions) {
     this.#idleMs = idleMs;
     this.#keepAliveMs = keepAliveMs > 0 ? keepAliveMs : Number.POSITIVE_INFINITY;
+    this.#stallMs = stallMs;
     this.#heardAt = now;
     this.#sentAt = now;
   }
 
-  /** A packet of the peer opened. */
-  heard(now: number): void {
+  /** A packet of the peer opened; `gives`: it is not only an answer to ours. */
+  heard(gives: boolean, now: number): void {
     this.#heardAt = now;
     this.#askedAt = Number.NEGATIVE_INFINITY;
+    if (gives) this.#gaveAt = now;
   }
 
   /** A packet leaves; `asks`: the peer has to acknowledge it. */
@@ -58,7 +65,11 @@ export class Lifetime {
 
   /** When a PING is due. */
   get keepAliveAt(): number {
-    return this.#sentAt + this.#keepAliveMs;
+    // Who only receives has nothing in flight by which it would notice that the path is gone.
+    const isAsked = this.#askedAt >= this.#heardAt;
+    const isGiving = this.#heardAt - this.#gaveAt < this.#stallMs;
+    const stalledAt = isGiving && !isAsked ? this.#heardAt + this.#stallMs : Number.POSITIVE_INFINITY;
+    return Math.min(stalledAt, this.#sentAt + this.#keepAliveMs);
   }
 
   /** Ends it by a CLOSE of ours, which answers what still comes for a while after it was sent. */

@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly size?: PathSize;
   /** A PING goes out after so long without anything sent while streams are open; 0: never. */
   readonly keepAliveMs: number;
+  /** A PING goes out when the peer falls silent for so long after it has sent something of its own; absent: never. */
+  readonly stallMs?: number | undefined;
   /** The PING goes out without streams, too. */
   readonly keepAliveAlways?: boolean;
 }

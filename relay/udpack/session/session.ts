@@ -10,7 +10,7 @@ import type { SentFrame } from "../streams/sent-frame.ts";
 import { StreamSet } from "../streams/set.ts";
 import type { CloseCode } from "../wire/codes.ts";
 import type { DatagramAddress } from "../wire/datagram-address.ts";
-import { decodeFrames } from "../wire/frames.ts";
+import { decodeFrames, FRAME } from "../wire/frames.ts";
 import { Inbound } from "./inbound.ts";
 import { Lifetime } from "./lifetime.ts";
 import { controllerOf, type SessionListener, type SessionOptions, type SessionStats } from "./options.ts";
@@ -53,7 +53,12 @@ export class Session {
       listener.datagram(association, address, data),
     );
     const idleMs = Math.min(own.idleTimeoutMs, peer.idleTimeoutMs);
-    this.#lifetime = new Lifetime({ now, idleMs, keepAliveMs: options.keepAliveMs });
+    this.#lifetime = new Lifetime({
+      now,
+      idleMs,
+      keepAliveMs: options.keepAliveMs,
+      stallMs: options.stallMs,
+    });
     this.#outbound = new Outbound({
       writer: this.#streams.writer,
       recovery: this.#recovery,
@@ -78,13 +83,15 @@ export class Session {
     this.#bytesReceived += datagramBytes;
     const lifetime = this.#lifetime;
     if (lifetime.ended !== undefined) {
-      lifetime.heardLate(now);
+      // Two that close at once must not answer each other's CLOSE.
+      if (payload[0] === FRAME.close) lifetime.vanish(lifetime.ended);
+      else lifetime.heardLate(now);
       return;
     }
     const inbound = this.#inbound;
     inbound.begin(now);
     const isWhole = decodeFrames(payload, inbound);
-    lifetime.heard(now);
+    lifetime.heard(inbound.elicits, now);
     // A listener may have closed it meanwhile.
     if (lifetime.ended !== undefined) return;
     if (inbound.closed) this.#vanish(inbound.closed.code, inbound.closed.reason, true);

@@ -60,13 +60,15 @@ export class Notices {
   tell(): void {
     if (this.#waiting.length === 0 || this.#telling) return;
     this.#telling = true;
+    let told = 0;
     try {
-      for (let i = 0; i < this.#waiting.length; i++) {
-        const notice = this.#waiting[i];
+      while (told < this.#waiting.length) {
+        const notice = this.#waiting[told++];
         if (notice) this.#tellOne(notice);
       }
     } finally {
-      this.#waiting = [];
+      // A listener that throws must not cost other streams their news.
+      this.#waiting.splice(0, told);
       this.#telling = false;
     }
   }

@@ -22,8 +22,10 @@ export class ReceiveCredit {
   readonly streamBytes: number;
   /** Sum of the limits of all streams that are open or may be opened, and of the final sizes of the others. */
   #granted: number;
-  /** Windows of all streams that are open or may be opened: what may have to be kept until it is read. */
+  /** First windows of all streams that are open or may be opened: what may have to be kept until it is read. */
   #windows: number;
+  /** What windows have grown by. A bound of its own: a few large windows must not keep new streams from being opened. */
+  #grown = 0;
 
   constructor({ maxData, maxStreamData, maxStreams }: ReceiveCreditOptions) {
     this.streamBytes = maxStreamData;
@@ -35,7 +37,7 @@ export class ReceiveCredit {
 
   /** Whether one more stream fits: one that we open, or that the peer may. */
   get hasRoom(): boolean {
-    return this.#windows + this.streamBytes <= UDPACK_STREAM_LIMITS.GRANTS_BYTES_MAX;
+    return this.#windows + this.streamBytes <= UDPACK_STREAM_LIMITS.FIRST_WINDOWS_BYTES_MAX;
   }
 
   /** One more stream, with the window and the credit of its beginning. */
@@ -46,14 +48,15 @@ export class ReceiveCredit {
 
   /** Lets a window grow by `bytes` if all of them together stay within their bound. */
   grow(bytes: number): boolean {
-    if (this.#windows + bytes > UDPACK_STREAM_LIMITS.GRANTS_BYTES_MAX) return false;
-    this.#windows += bytes;
+    if (this.#grown + bytes > UDPACK_STREAM_LIMITS.GROWN_BYTES_MAX) return false;
+    this.#grown += bytes;
     return true;
   }
 
-  /** A window of `bytes` is needed no longer. */
+  /** A window of `bytes`, the first one and what it grew by, is needed no longer. */
   release(bytes: number): void {
-    this.#windows -= bytes;
+    this.#windows -= this.streamBytes;
+    this.#grown -= bytes - this.streamBytes;
   }
 
   /** A stream may get `bytes` more in all. */

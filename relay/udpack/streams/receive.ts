@@ -71,7 +71,7 @@ export class ReceiveStream {
     const bad = this.#check(end, fin);
     if (bad !== undefined) return bad;
     if (fin) this.#setFinalSize(end);
-    if (this.#discarding || end <= this.#contiguous) return undefined;
+    if (this.#discarding || end <= this.#contiguous || data.length === 0) return undefined;
     if (offset <= this.#contiguous) {
       if (this.#contiguous === this.#read) this.#unreadSince = now;
       this.#blocks.write(

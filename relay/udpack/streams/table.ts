@@ -107,13 +107,11 @@ export class StreamTable {
     if (this.#latest === stream) this.#latest = undefined;
     this.#schedule.remove(stream);
     this.#notices.add("finished", stream);
-    if (stream.id % 2 === this.#ownParity) {
-      this.#ownOpen--;
-      this.#tellAvailable();
-    } else {
-      this.#peerForgotten++;
-      this.#announce();
-    }
+    if (stream.id % 2 === this.#ownParity) this.#ownOpen--;
+    else this.#peerForgotten++;
+    // The memory of either side's stream may be what the other side waits for.
+    this.#announce();
+    this.#tellAvailable();
   }
 
   get #mayOpen(): boolean {

@@ -24,8 +24,8 @@ export const FRAME = {
 
 /** Ranges of one ACK frame. */
 export const ACK_RANGES_MAX = 256;
-/** Fragments of one datagram. */
-export const FRAGMENTS_MAX = 32;
+/** Fragments of one datagram: the largest that UDP has, over the smallest packets. */
+export const FRAGMENTS_MAX = 64;
 /** Bytes of the data of PATH_CHALLENGE and PATH_RESPONSE. */
 export const PATH_DATA_BYTES = 8;
 

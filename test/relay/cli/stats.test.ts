@@ -33,6 +33,17 @@ async function startRelayApi(): Promise<{ admin: string; transfer: () => Promise
   };
 }
 
+const TUNNEL = {
+  role: "client",
+  name: "office",
+  remote: "192.0.2.7:7000",
+  engine: "websocket",
+  rtt_ms: 5.25,
+  loss: 0,
+  rate: 1_000,
+  streams: 2,
+};
+
 function snapshot(name: string): string {
   const moved = { requests: 7, up: 10, down: 20, up_rate: 1, down_rate: 2 };
   return JSON.stringify({
@@ -44,7 +55,7 @@ function snapshot(name: string): string {
     rates: { up: 1, down: 2, requests: 0 },
     services: [{ service: name, kind: "http", active: 1, errors: 3, ...moved }],
     connections: [],
-    links: [{ name: "main", connected: true, since: 0, version: "", inbounds: [] }],
+    links: [{ name: "main", connected: true, since: 0, version: "", inbounds: [], tunnels: [TUNNEL] }],
     lost_sources: 0,
   });
 }
@@ -180,6 +191,9 @@ describe("causeway stats --edge", () => {
     expect(await run.code).toBe(0);
     expect(run.out.join("\n")).toMatch(/^host-1 +http +1 +1 B +2 B +10 B +20 B +7 +3$/m);
     expect(run.out.join("\n")).toContain("links: main connected");
+    expect(run.out.join("\n")).toMatch(
+      /^by office +192\.0\.2\.7:7000 +websocket +5\.3 ms +0\.0 % +1\.00 kB +2 +main$/m,
+    );
     const bearer = `bearer.${Buffer.from(TOKEN).toString("base64url")}`;
     expect(edge.offered).toEqual([`causeway.v1,${bearer}`]);
   });

@@ -60,14 +60,18 @@ describe("SpoolFile", () => {
     await file.close();
   });
 
-  it("counts what it takes of the disk, and gives it back", async () => {
+  it("says what it will take of the disk, never more than its size, and gives that back", async () => {
     const budget = new SpoolBudget(1_000);
     const file = await open(500, budget);
-    await file.append(Buffer.alloc(400));
-    await file.take(400);
-    await file.append(Buffer.alloc(400));
+    for (const growth of [400, 100, 0]) {
+      expect(file.growthBy(400)).toBe(growth);
+      expect(budget.take(growth)).toBe(true);
+      await file.append(Buffer.alloc(400));
+      while (file.held > 0) await file.take(400);
+    }
     expect(budget.taken).toBe(500);
-    expect(budget.hasRoomFor(501)).toBe(false);
+    expect(budget.take(501)).toBe(false);
+    expect(budget.taken).toBe(500);
     await file.close();
     expect(budget.taken).toBe(0);
   });

@@ -1,11 +1,15 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readlink, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { spoolOf } from "../../../relay/inbound-deps.ts";
+import { SpoolFile } from "../../../relay/spool/file.ts";
 import { Spool } from "../../../relay/spool/spool.ts";
+import { SPOOL_LIMITS } from "../../../shared/limits.ts";
 
 const KIB = 1024;
 const SIZES = { memory: 256 * KIB, file: 1024 * KIB, total: 4096 * KIB };
@@ -48,7 +52,7 @@ class Source extends Duplex {
   }
 }
 
-async function spoolOf(sizes = SIZES, onFailed = vi.fn(), folder = state): Promise<Spool> {
+async function openSpool(sizes = SIZES, onFailed = vi.fn(), folder = state): Promise<Spool> {
   const spool = new Spool({ sizes, state: folder, onFailed });
   await spool.open();
   return spool;
@@ -63,16 +67,50 @@ async function settled(source: Source): Promise<number> {
   return source.given;
 }
 
+function shell(command: string): void {
+  execFileSync("/bin/sh", ["-c", command], { stdio: "ignore" });
+}
+
+/** Whether this process may make a small disk of its own. */
+function mountsTmpfs(): boolean {
+  try {
+    shell(`unshare -m mount -t tmpfs tmpfs ${tmpdir()}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Spool files that this process has open. */
+async function openSpoolFiles(): Promise<number> {
+  const names = await readdir("/proc/self/fd");
+  const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
+  return targets.filter((target) => target.includes(".spool")).length;
+}
+
 async function hashOf(stream: Duplex): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of stream) hash.update(chunk as Buffer);
   return hash.digest("hex");
 }
 
+describe("spoolOf", () => {
+  it("goes on with what files take of the disk after a reload, unless the settings are others", () => {
+    const config = { spool: SIZES, state };
+    const spool = spoolOf(config, () => undefined);
+    expect(spoolOf({ ...config, spool: { ...SIZES } }, () => undefined, spool)).toBe(spool);
+    for (const other of [
+      { ...config, state: "/elsewhere" },
+      { ...config, spool: { ...SIZES, total: 1 } },
+    ])
+      expect(spoolOf(other, () => undefined, spool)).not.toBe(spool);
+  });
+});
+
 describe("SpooledStream", () => {
   it("gives a fast reader everything, and never makes a file", async () => {
     const source = new Source(5_000 * KIB);
-    const spool = await spoolOf();
+    const spool = await openSpool();
     const stream = spool.of(source);
     expect(await hashOf(stream)).toBe(source.hash.digest("hex"));
     expect(spool.diskBytes).toBe(0);
@@ -80,7 +118,7 @@ describe("SpooledStream", () => {
 
   it("takes memory and file full of the source for a reader that stands still, and no more", async () => {
     const source = new Source(10_000 * KIB);
-    const spool = await spoolOf();
+    const spool = await openSpool();
     const stream = spool.of(source);
     stream.once("readable", () => undefined);
     const given = await settled(source);
@@ -95,27 +133,15 @@ describe("SpooledStream", () => {
 
   it("keeps to memory where files are off", async () => {
     const source = new Source(2_000 * KIB);
-    const spool = await spoolOf({ ...SIZES, file: 0 });
+    const spool = await openSpool({ ...SIZES, file: 0 });
     const stream = spool.of(source);
     expect(await settled(source)).toBeLessThanOrEqual(SIZES.memory + 2 * 64 * KIB);
     expect(await hashOf(stream)).toBe(source.hash.digest("hex"));
   });
 
-  it("shares the disk: what is full for one is full for all", async () => {
-    const spool = await spoolOf({ ...SIZES, total: SIZES.file });
-    const first = new Source(10_000 * KIB);
-    const second = new Source(10_000 * KIB);
-    const streams = [spool.of(first), spool.of(second)];
-    await settled(first);
-    await settled(second);
-    expect(spool.diskBytes).toBeLessThanOrEqual(SIZES.file);
-    for (const stream of streams) stream.destroy();
-    await vi.waitFor(() => expect(spool.diskBytes).toBe(0));
-  });
-
   it("keeps what a source gave before it ended, whatever it does afterwards", async () => {
     const source = new Source(200 * KIB);
-    const stream = (await spoolOf()).of(source);
+    const stream = (await openSpool()).of(source);
     await new Promise((resolve) => source.once("end", resolve));
     source.destroy(new Error("reset"));
     stream.on("error", () => undefined);
@@ -127,10 +153,94 @@ describe("SpooledStream", () => {
     expect(bytes).toBe(200 * KIB);
   });
 
+  it("keeps to the disk that all may take, however many ask for the last of it at once", async () => {
+    const total = 1024 * KIB;
+    const spool = await openSpool({ ...SIZES, total });
+    const sources = Array.from({ length: 40 }, () => new Source(10_000 * KIB));
+    const streams = sources.map((source) => spool.of(source));
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, spool.diskBytes);
+    }, 1);
+    await vi.waitFor(() => expect(spool.diskBytes).toBe(total), { timeout: 5_000 });
+    const before = Math.max(...sources.map(({ given }) => given));
+    // One that goes away leaves its room to those that wait, without their readers doing anything.
+    for (const stream of streams.splice(0, 30)) stream.destroy();
+    await vi.waitFor(() => expect(Math.max(...sources.map(({ given }) => given))).toBeGreaterThan(before), {
+      timeout: 5_000,
+    });
+    clearInterval(watch);
+    expect(most).toBeLessThanOrEqual(total);
+    for (const stream of streams) stream.destroy();
+    await vi.waitFor(() => expect(spool.diskBytes).toBe(0));
+  });
+
+  it.runIf(mountsTmpfs())(
+    "ends the stream with a code, and gives everything back, when the disk is full indeed",
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), "spooled-"));
+      shell(`mount -t tmpfs -o size=256k tmpfs ${folder}`);
+      onTestFinished(() => shell(`umount --lazy ${folder}`));
+      const onFailed = vi.fn();
+      const spool = await openSpool(SIZES, onFailed, folder);
+      const stream = spool.of(new Source(10_000 * KIB));
+      const error = await new Promise((resolve) => stream.once("error", resolve));
+      expect(error).toMatchObject({ code: "spool_failed" });
+      expect(onFailed).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("ENOSPC"));
+      await vi.waitFor(() => expect(spool.diskBytes).toBe(0));
+      // Nothing of the file is left on the disk: the next one finds it empty.
+      await vi.waitFor(async () => {
+        const { bfree, blocks } = await statfs(folder);
+        expect(bfree).toBe(blocks);
+      });
+    },
+  );
+
+  it("gives everything back when a file fails amid reading and writing", async () => {
+    const append = SpoolFile.prototype.append;
+    let writes = 0;
+    const failing = vi.spyOn(SpoolFile.prototype, "append").mockImplementation(async function (
+      this: SpoolFile,
+      bytes,
+    ) {
+      await append.call(this, bytes);
+      if (++writes === 5) throw Object.assign(new Error("EIO"), { code: "EIO" });
+    });
+    onTestFinished(() => failing.mockRestore());
+    const onFailed = vi.fn();
+    const spool = await openSpool(SIZES, onFailed);
+    const descriptors = await openSpoolFiles();
+    const stream = spool.of(new Source(10_000 * KIB));
+    const error = await new Promise((resolve) => stream.once("error", resolve));
+    expect(error).toMatchObject({ code: "spool_failed" });
+    expect(onFailed).toHaveBeenCalledExactlyOnceWith("EIO");
+    await vi.waitFor(async () => {
+      expect(spool.diskBytes).toBe(0);
+      expect(await openSpoolFiles()).toBe(descriptors);
+    });
+  });
+
+  it("gives everything back whenever its reader goes: while a file is opened, written, read, or has just been emptied", async () => {
+    const spool = await openSpool({ ...SIZES, memory: 64 * KIB });
+    const descriptors = await openSpoolFiles();
+    const streams = Array.from({ length: 60 }, () => spool.of(new Source(600 * KIB)));
+    for (const [index, stream] of streams.entries()) {
+      // Each goes a moment later than the one before: from the first spill on, through reading, to the end.
+      stream.once("readable", () => undefined);
+      setTimeout(() => stream.destroy(), SPOOL_LIMITS.BLOCKED_MS - 5 + index / 2);
+      if (index % 2 === 0) setTimeout(() => stream.resume(), SPOOL_LIMITS.BLOCKED_MS + index / 4);
+    }
+    await Promise.all(streams.map((stream) => new Promise((resolve) => stream.once("close", resolve))));
+    await vi.waitFor(async () => {
+      expect(spool.diskBytes).toBe(0);
+      expect(await openSpoolFiles()).toBe(descriptors);
+    });
+  });
+
   it("ends the stream with a code when the disk fails, and only that stream", async () => {
     const folder = await mkdtemp(join(tmpdir(), "spooled-"));
     const onFailed = vi.fn();
-    const spool = await spoolOf(SIZES, onFailed, folder);
+    const spool = await openSpool(SIZES, onFailed, folder);
     await rm(folder, { recursive: true });
     const stream = spool.of(new Source(10_000 * KIB));
     const error = await new Promise((resolve) => stream.once("error", resolve));
@@ -142,7 +252,7 @@ describe("SpooledStream", () => {
 
   it("passes writes and their end straight through", async () => {
     const source = new Source(0);
-    const stream = (await spoolOf()).of(source);
+    const stream = (await openSpool()).of(source);
     stream.resume();
     stream.write("to the target");
     await new Promise<void>((resolve) => stream.end(resolve));

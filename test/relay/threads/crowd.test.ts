@@ -1,5 +1,6 @@
 // Many connections at once through a relay with two threads, in a process of its own: most of them idle, some busy. The
-// suite opens fewer than a large machine would; CAUSEWAY_IDLE=10000 opens as many as the relay is meant for.
+// suite opens fewer than a large machine would; CAUSEWAY_IDLE=10000 opens as many as the relay is meant for. A tunnel takes two
+// of a process's descriptors; where there are too few of them, some of the idle ones are browsers' kept-alive connections.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,13 +10,15 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { claimPort } from "../../../relay/serve/listen.ts";
-import { socksRequest, startEcho } from "../harness.ts";
+import { namedPort } from "../../support/named-port.ts";
+import { RawClient, socksRequest, takeResponse } from "../harness.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const IDLE = Number(process.env.CAUSEWAY_IDLE ?? 2_000);
 const BUSY = 200;
 const BUSY_BYTES = 256 * 1024;
+/** Descriptors of a process for all else. */
+const SPARE_DESCRIPTORS = 100;
 /** Connections that are being opened at a time: the listener's queue holds 511. */
 const AT_ONCE = 100;
 /** Of the relay with both ends of an idle connection; the measured figure is a third of it. */
@@ -41,6 +44,31 @@ async function startProcess(workers: number, admin: number, port: number): Promi
   return child;
 }
 
+/** An echo in a process of its own: it has as many descriptors open as the relay has tunnels. */
+async function startEcho(): Promise<number> {
+  const code = `
+    const server = require("node:net").createServer((socket) => socket.on("error", () => {}).pipe(socket));
+    server.listen({ port: 0, host: "127.0.0.1", backlog: 511 }, () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  return Number(String(line));
+}
+
+/** How many of the idle connections may be tunnels: as many as the descriptors of one process are enough for. */
+function tunnelsAtMost(): number {
+  const [, limit] = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+  return Math.min(IDLE, Number(limit) - IDLE - 2 * BUSY - SPARE_DESCRIPTORS);
+}
+
+/** A client of the HTTP proxy that has got an answer, a refusal, and may ask again. */
+async function openKeptAlive(port: number): Promise<Socket> {
+  const client = await RawClient.open(port);
+  client.send("GET /of-no-origin HTTP/1.1\r\nHost: x\r\n\r\n");
+  expect((await takeResponse(client)).head).toMatch(/^HTTP\/1\.1 400 /);
+  return client.socket;
+}
+
 /** Resident memory in KB. */
 function memoryOf(pid: number | undefined): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
@@ -60,13 +88,11 @@ async function open(port: number, target: number, number: number): Promise<Socke
   return socket;
 }
 
-async function openMany(count: number, port: number, target: number): Promise<Socket[]> {
+async function openMany(count: number, one: (number: number) => Promise<Socket>): Promise<Socket[]> {
   const sockets: Socket[] = [];
   for (let opened = 0; opened < count; opened += AT_ONCE) {
     const batch = Math.min(AT_ONCE, count - opened);
-    sockets.push(
-      ...(await Promise.all(Array.from({ length: batch }, (_, index) => open(port, target, opened + index)))),
-    );
+    sockets.push(...(await Promise.all(Array.from({ length: batch }, (_, index) => one(opened + index)))));
   }
   return sockets;
 }
@@ -92,11 +118,10 @@ interface Figures {
 }
 
 it(`holds ${IDLE} idle connections and ${BUSY} busy ones without error, and none after they have left`, async () => {
-  const [port, admin] = await Promise.all(
-    [0, 0].map((port) => claimPort({ host: "127.0.0.1", port, setting: "port" })),
-  );
+  const port = await namedPort();
+  const admin = await namedPort();
   const workers = Number(process.env.CAUSEWAY_WORKERS ?? 2);
-  const { pid } = await startProcess(workers, admin ?? 0, port ?? 0);
+  const { pid } = await startProcess(workers, admin, port);
   const target = await startEcho();
   const status = async (): Promise<number> => {
     const headers = { Authorization: "Bearer the-token-of-this-crowd" };
@@ -104,9 +129,12 @@ it(`holds ${IDLE} idle connections and ${BUSY} busy ones without error, and none
     return ((await reply.json()) as { connections: number }).connections;
   };
   const before = memoryOf(pid);
-  const idle = await openMany(IDLE, port ?? 0, target);
-  const figures: Figures = { connections: IDLE, workers, idleKb: (memoryOf(pid) - before) / IDLE };
-  const busy = await openMany(BUSY, port ?? 0, target);
+  const tunnel = (number: number) => open(port, target, number);
+  const tunnels = tunnelsAtMost();
+  const idle = await openMany(tunnels, tunnel);
+  const figures: Figures = { connections: tunnels, workers, idleKb: (memoryOf(pid) - before) / tunnels };
+  idle.push(...(await openMany(IDLE - tunnels, () => openKeptAlive(port))));
+  const busy = await openMany(BUSY, tunnel);
   await Promise.all(busy.map(move));
   await vi.waitFor(async () => expect(await status()).toBe(IDLE + BUSY));
   expect(idle.every((socket) => !socket.destroyed && !socket.readableEnded)).toBe(true);

@@ -5,9 +5,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { RelayParts } from "../../../relay/relay.ts";
 import { parseConfig } from "../../../shared/config/parse.ts";
 import type { RelayConfig } from "../../../shared/config/schema.ts";
-import { type RunningRelay, startRelay } from "../harness.ts";
+import { namedPort } from "../../support/named-port.ts";
+import { RawClient, type RunningRelay, socksRequest, startRelay } from "../harness.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -40,6 +42,8 @@ export async function stateFolder(): Promise<string> {
 }
 
 export interface PairOverrides {
+  /** Parts of the server. */
+  readonly parts?: RelayParts;
   /** Keys of the server's [relay]. */
   readonly server?: Raw;
   /** Keys of its inbound. */
@@ -85,27 +89,41 @@ export function serverConfig(
 
 export async function startPair(overrides: PairOverrides = {}): Promise<Pair> {
   const state = await stateFolder();
-  const start = (port: number) => startRelay({ config: serverConfig(overrides, state, port) });
-  const server = await start(0);
-  const { port } = server;
-  const client = await startRelay({
-    config: relayOf({
-      name: "near",
-      inbounds: [{ kind: "mixed", listen: "127.0.0.1:0" }],
-      outbounds: [
-        {
-          kind: "udpack",
-          name: "tunnel",
-          server: `127.0.0.1:${port}`,
-          server_key: SERVER_KEYS.public,
-          key: CLIENT_KEYS.secret,
-          ...overrides.outbound,
-        },
-      ],
-      rules: [{ outbound: "tunnel" }],
-      drain_timeout: "0s",
-      ...overrides.client,
-    }),
-  });
+  const start = (port: number) =>
+    startRelay({ config: serverConfig(overrides, state, port), parts: overrides.parts ?? {} });
+  // Not one that is given away again while the server is down.
+  const port = await namedPort();
+  const server = await start(port);
+  const client = await startRelay({ config: clientConfig(port, overrides) });
   return { server, client, restart: () => start(port) };
+}
+
+/** A relay whose mixed inbound rides the tunnel. */
+export function clientConfig(serverPort: number, overrides: PairOverrides = {}): RelayConfig {
+  return relayOf({
+    name: "near",
+    inbounds: [{ kind: "mixed", listen: "127.0.0.1:0" }],
+    outbounds: [
+      {
+        kind: "udpack",
+        name: "tunnel",
+        server: `127.0.0.1:${serverPort}`,
+        server_key: SERVER_KEYS.public,
+        key: CLIENT_KEYS.secret,
+        ...overrides.outbound,
+      },
+    ],
+    rules: [{ outbound: "tunnel" }],
+    drain_timeout: "0s",
+    ...overrides.client,
+  });
+}
+
+/** The reply code of a SOCKS5 CONNECT. */
+export async function replyTo(port: number, host: string, targetPort: number): Promise<number | undefined> {
+  const client = await RawClient.open(port);
+  client.send([5, 1, 0]);
+  await client.take(2);
+  client.send(socksRequest(host, targetPort));
+  return (await client.take(10))[1];
 }

@@ -19,17 +19,7 @@ import {
   startEcho,
   startTarget,
 } from "../harness.ts";
-import { startUdpEcho, UdpPeer } from "../udp.ts";
-import { startPair, stateFolder } from "./pair.ts";
-
-/** The reply code of a SOCKS5 CONNECT. */
-async function replyTo(port: number, host: string, targetPort: number): Promise<number | undefined> {
-  const client = await RawClient.open(port);
-  client.send([5, 1, 0]);
-  await client.take(2);
-  client.send(socksRequest(host, targetPort));
-  return (await client.take(10))[1];
-}
+import { replyTo, startPair, stateFolder } from "./pair.ts";
 
 describe("the tunnel", () => {
   it("carries connections, with half-close, and counts them at both ends", async () => {
@@ -67,27 +57,13 @@ describe("the tunnel", () => {
     expect(hash.digest("hex")).toBe(createHash("sha256").update(bytes).digest("hex"));
   });
 
-  it("tells why a target could not be reached", async () => {
-    const { client, server } = await startPair();
-    expect(await replyTo(client.port, "127.0.0.1", await closedPort())).toBe(5);
-    expect(await replyTo(client.port, "no-such-name.invalid", 80)).toBe(4);
-    // The far end's own listener is nobody's target.
-    expect(await replyTo(client.port, "127.0.0.1", server.port)).toBe(2);
-    expect(server.of("dial_failed").map(({ code }) => code)).toContain("connection_refused");
-  });
-
-  it("tells that the far end's policy forbids a target", async () => {
-    const rules = [{ domains: ["denied.example"], outbound: "reject" }];
-    const { client } = await startPair({ server: { rules } });
-    expect(await replyTo(client.port, "denied.example", 80)).toBe(2);
-  });
-
   it("says so when there is no server, or it does not know the key", async () => {
     const { client } = await startPair({
       outbound: { server: `127.0.0.1:${await closedPort()}`, websocket: false },
     });
     expect(await replyTo(client.port, "127.0.0.1", 80)).toBe(1);
     expect(client.of("dial_failed")).toMatchObject([{ code: "tunnel_failed" }]);
+    expect(await client.event("tunnel_unanswered")).toMatchObject({ code: "silent", outbound: "tunnel" });
   });
 
   it("ends the connection at one end when the other's breaks", async () => {
@@ -97,18 +73,6 @@ describe("the tunnel", () => {
     await socks.closed();
     const [closed] = [await client.event("connection_closed")];
     expect(closed.reason).not.toBe("done");
-  });
-
-  it("charges the user that a client belongs to, and ends with its limits", async () => {
-    const password = `scrypt:15:8:3:${"A".repeat(22)}:${"A".repeat(43)}`;
-    const users = [{ name: "alice", password, max_connections: 1 }];
-    const { client, server } = await startPair({ server: { users }, known: { user: "alice" } });
-    const echo = await startEcho();
-    const socks = await openSocks(client.port, "127.0.0.1", echo);
-    expect(await replyTo(client.port, "127.0.0.1", echo)).toBe(2);
-    expect(server.of("limit_reached")).toMatchObject([{ user: "alice", code: "connections_exceeded" }]);
-    socks.socket.destroy();
-    expect(await server.event("connection_closed")).toMatchObject({ user: "alice" });
   });
 
   it("is back after its server was gone, and tells connections of before that they are over", async () => {
@@ -171,77 +135,6 @@ describe("what is told of tunnels", () => {
     over();
     book.open(identity, 0, () => ({ ...session, sent: 1, received: 1 }));
     expect(book.list()).toMatchObject([{ opened: 2, sent: 6, received: 8, sessions: [{ sent: 1 }] }]);
-  });
-});
-
-describe("datagrams through the tunnel", () => {
-  async function associate(port: number) {
-    const control = await RawClient.open(port);
-    control.send([5, 1, 0]);
-    await control.take(2);
-    control.send(socksRequest("0.0.0.0", 0, 3));
-    const reply = await control.take(10);
-    return { control, relayPort: reply.readUInt16BE(8), peer: await UdpPeer.open() };
-  }
-
-  function datagram(host: string, port: number, data: Uint8Array): Buffer {
-    const name = /^[\d.]+$/.test(host)
-      ? [1, ...host.split(".").map(Number)]
-      : [3, host.length, ...Buffer.from(host)];
-    return Buffer.from([0, 0, 0, ...name, port >> 8, port & 255, ...data]);
-  }
-
-  it("ride SOCKS5 UDP ASSOCIATE, by address and by name, small and large", async () => {
-    const echo = await startUdpEcho();
-    const { client, server } = await startPair();
-    const { peer, relayPort, control } = await associate(client.port);
-    for (const [host, size] of [
-      ["127.0.0.1", 5],
-      ["localhost", 1_200],
-      ["127.0.0.1", 8_000],
-    ] as const) {
-      const data = Buffer.alloc(size, "x");
-      peer.send(datagram(host, echo, data), relayPort);
-      const answer = (await peer.take()).data;
-      expect(answer).toEqual(datagram("127.0.0.1", echo, data));
-    }
-    control.socket.end();
-    expect(await server.event("connection_closed")).toMatchObject({ kind: "udp", up: 9_205, down: 9_205 });
-    expect(await client.event("connection_closed")).toMatchObject({ kind: "udp", up: 9_205, down: 9_205 });
-  });
-
-  it("go on by a new association after the server was gone", async () => {
-    const echo = await startUdpEcho();
-    const { client, server, restart } = await startPair();
-    const { peer, relayPort } = await associate(client.port);
-    peer.send(datagram("127.0.0.1", echo, Buffer.from("one")), relayPort);
-    await peer.take();
-    await server.relay.stop();
-    await restart();
-    const again = setInterval(
-      () => peer.send(datagram("127.0.0.1", echo, Buffer.from("two")), relayPort),
-      100,
-    );
-    const { data } = await peer.take();
-    clearInterval(again);
-    expect(data.subarray(-3).toString()).toBe("two");
-  });
-
-  it("are refused by a rule of the far end like connections", async () => {
-    const rules = [{ domains: ["denied.example"], outbound: "reject" }];
-    const { client, server } = await startPair({ server: { rules } });
-    const { peer, relayPort } = await associate(client.port);
-    peer.send(datagram("denied.example", 53, Buffer.from("x")), relayPort);
-    expect(await server.event("policy_denied")).toMatchObject({ target: "denied.example:53" });
-  });
-
-  it("are not offered where every way is a proxy's at the far end", async () => {
-    const outbounds = [{ kind: "socks", name: "far", server: "127.0.0.1:1" }];
-    const { client, server } = await startPair({ server: { outbounds, rules: [{ outbound: "far" }] } });
-    const { peer, relayPort } = await associate(client.port);
-    peer.send(datagram("127.0.0.1", 53, Buffer.from("x")), relayPort);
-    expect(await server.event("dial_failed")).toMatchObject({ code: "not_carried" });
-    expect(await client.event("dial_failed")).toMatchObject({ code: "not_carried" });
   });
 });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { frame } from "../../../relay/watch/frame.ts";
 import { columnsOf } from "../../../relay/watch/text.ts";
-import type { StatsView } from "../../../relay/watch/view.ts";
+import type { StatsView, TunnelView } from "../../../relay/watch/view.ts";
 
 function view(services: number, users: number, connections: number, active = connections): StatsView {
   const moved = { active: 1, up: 1_000, down: 2_000_000, up_rate: 10, down_rate: 20_000 };
@@ -32,9 +32,22 @@ function view(services: number, users: number, connections: number, active = con
       down: 2,
       started_at: 1_000 * n,
     })),
+    tunnels: [],
     links: [{ name: "edge", connected: false }],
   };
 }
+
+const TUNNEL: TunnelView = {
+  relay: "main",
+  role: "server",
+  name: "laptop",
+  remote: "192.0.2.7:41000",
+  engine: "offload",
+  rtt_ms: 51.4,
+  loss: 0.0123,
+  rate: 12_500_000,
+  streams: 3,
+};
 
 const WHOLE = { columns: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY };
 
@@ -46,12 +59,22 @@ describe("frame", () => {
         fc.nat(30),
         fc.nat(5),
         fc.nat(60),
-        (room, services, users, connections) => {
-          const lines = frame(view(services, users, connections), room);
+        fc.nat(4),
+        (room, services, users, connections, tunnels) => {
+          const rows = Array.from({ length: tunnels }, () => TUNNEL);
+          const lines = frame({ ...view(services, users, connections), tunnels: rows }, room);
           expect(lines.length).toBeLessThanOrEqual(room.rows);
           for (const line of lines) expect(columnsOf(line)).toBeLessThanOrEqual(room.columns);
         },
       ),
+    );
+  });
+
+  it("shows sessions of tunnels where there are any", () => {
+    expect(frame(view(1, 0, 0), WHOLE).join("\n")).not.toContain("TUNNEL");
+    const lines = frame({ ...view(1, 0, 0), tunnels: [TUNNEL] }, WHOLE);
+    expect(lines.join("\n")).toMatch(
+      /TUNNEL +PEER +CARRIER +RTT +LOSS +RATE\/S.*\nfrom laptop +192\.0\.2\.7:41000 +offload +51 ms +1\.2 % +12\.5 MB +3 +main/,
     );
   });
 

@@ -5,6 +5,11 @@ import { metricsText } from "../../../shared/metrics/prometheus.ts";
 import { snapshotMetrics } from "../../../shared/metrics/snapshot-metrics.ts";
 import { service, snapshot } from "../../browser/sample.ts";
 
+function tunnel(name: string, rtt_ms: number) {
+  const path = { remote: "192.0.2.7:4100", engine: "offload", loss: 0.01, rate: 5_000, streams: 1 };
+  return { role: "server" as const, name, rtt_ms, ...path };
+}
+
 const CHANNEL = {
   ...noChannelCounts(),
   tiers: { memory: 5, r2: 1 },
@@ -26,7 +31,16 @@ const SNAPSHOT = snapshot({
     { ...service("chat.test", "ws", { messages_up: 7 }), quota: { used: 5, limit: 10, resets_at: 0 } },
     { ...service("ch_a", "hls", { hits: 6, misses: 2 }), channel: CHANNEL },
   ],
-  links: [{ name: "main", connected: true, since: 1_000, version: "1", inbounds: [] }],
+  links: [
+    {
+      name: "main",
+      connected: true,
+      since: 1_000,
+      version: "1",
+      inbounds: [],
+      tunnels: [tunnel("laptop", 90), tunnel("laptop", 50), tunnel("phone", 20)],
+    },
+  ],
   lost_sources: 2,
 });
 
@@ -53,6 +67,10 @@ describe("snapshotMetrics", () => {
     'causeway_channel_segment_seconds_sum{channel="ch_a"} 0.007',
     'causeway_channel_segment_seconds_count{channel="ch_a"} 4',
     'causeway_relay_connected{relay="main"} 1',
+    'causeway_tunnel_sessions_open{name="laptop",relay="main",role="server"} 2',
+    'causeway_tunnel_rtt_seconds{name="laptop",relay="main",role="server"} 0.05',
+    'causeway_tunnel_loss_ratio{name="phone",relay="main",role="server"} 0.01',
+    'causeway_tunnel_rate_bytes_per_second{name="phone",relay="main",role="server"} 5000',
   ])("says %s", (line) => {
     expect(LINES).toContain(line);
   });

@@ -30,10 +30,10 @@ function trained(rounds: number): { bbr: Bbr; now: number } {
 }
 
 describe("Bbr", () => {
-  it("begins with ten packets that need not wait", () => {
+  it("begins with 32 packets that need not wait", () => {
     const bbr = new Bbr({ now: 0, seed: 1 });
-    expect(bbr.window).toBe(12_000);
-    expect(bbr.burst).toBeGreaterThanOrEqual(12_000);
+    expect(bbr.window).toBe(38_400);
+    expect(bbr.burst).toBeGreaterThanOrEqual(38_400);
     expect(bbr.bandwidth).toBe(0);
   });
 
@@ -66,7 +66,15 @@ describe("Bbr", () => {
     bbr.onOutage(now + 1_000);
     expect(bbr.mode).toBe("startup");
     expect(bbr.bandwidth).toBe(0);
-    expect(bbr.window).toBe(12_000);
+    expect(bbr.window).toBe(38_400);
+  });
+
+  it("is not slowed by a first request of a few bytes: it still sends its first window within one round trip", () => {
+    const bbr = new Bbr({ now: 0, seed: 1 });
+    bbr.onSent(100, 0, 0);
+    const sample = { ...emptySample(), rate: 2_000, appLimited: true, acked: 100, delivered: 100, rttMs: 50 };
+    bbr.onAcked({ ...sample, priorDelivered: 0, intervalMs: 50, smoothedRttMs: 50 }, 50);
+    expect(bbr.pacingRate * 0.05).toBeGreaterThan(38_400);
   });
 
   it("is not moved by samples that the application limited, unless they are greater", () => {
@@ -99,7 +107,7 @@ describe("FixedRate", () => {
     fixed.onOutage(0);
     expect(fixed.window).toBe(800_000);
     fixed.onAcked(Object.assign(emptySample(), { smoothedRttMs: 0 }), 0);
-    expect(fixed.window).toBe(3 * 10_000);
+    expect(fixed.window).toBe(32 * 1_200);
   });
 
   it("bounds nothing without a rate", () => {

@@ -75,6 +75,16 @@ describe.each(LIBRARIES)("PacketKeys by $name", (primitives: Primitives) => {
     );
   });
 
+  it("seal on behind a number that was left out", () => {
+    const { client, server } = established(primitives);
+    expect(opened(server, sealed(client, PING))).toEqual(PING);
+    client.keys.skipNumber();
+    expect(client.keys.nextNumber()).toBe(2);
+    expect(() => client.keys.sealPacket(new Uint8Array(100), 0, 5, 1, 0)).toThrow(RangeError);
+    expect(opened(server, sealed(client, PING))).toEqual(PING);
+    expect(server.keys.newest).toBe(2);
+  });
+
   it("seal each number once, in order", () => {
     const { client } = established(primitives);
     const { keys } = client;

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import type { UdpackError } from "../../../../relay/udpack/endpoint/api.ts";
+import { namedPort } from "../../../support/named-port.ts";
 import { digest, echo, nextSession, testClient, testServer, text, upload } from "../../../support/udpack.ts";
 
 const END = fileURLToPath(new URL("../../../support/udpack-process.ts", import.meta.url));
@@ -31,8 +32,8 @@ async function kill(child: ChildProcess): Promise<void> {
 
 describe("a server that is killed", () => {
   it("is back for new connections within 5 s of its restart; old ones end with an error", async () => {
-    const { child, said } = await start("server", 0);
-    const { port } = said as { port: number };
+    const port = await namedPort();
+    const { child } = await start("server", port);
     const client = testClient(port);
     opened.push(client);
     const old = client.openStream();

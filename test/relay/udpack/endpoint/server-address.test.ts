@@ -48,7 +48,28 @@ describe("parseServerAddress", () => {
 describe("portOfAttempt", () => {
   it("goes around the range, each port once", () => {
     const address = { host: "h", portFirst: 10, portLast: 14 };
-    const ports = Array.from({ length: 10 }, (_, attempt) => portOfAttempt(address, 3, attempt));
+    const ports = Array.from({ length: 10 }, (_, attempt) =>
+      portOfAttempt(address, { first: 3, attempt, addresses: 1 }),
+    );
     expect(ports).toEqual([13, 14, 10, 11, 12, 13, 14, 10, 11, 12]);
+  });
+
+  it("meets each of a host's addresses at each port", () => {
+    for (const [ports, addresses] of [
+      [1, 2],
+      [2, 2],
+      [4, 2],
+      [2, 4],
+      [6, 4],
+      [3, 2],
+      [5, 1],
+    ] as const) {
+      const range = { host: "h", portFirst: 100, portLast: 99 + ports };
+      const tried = Array.from({ length: ports * addresses }, (_, attempt) => {
+        const port = portOfAttempt(range, { first: 1, attempt, addresses });
+        return `${port} ${attempt % addresses}`;
+      });
+      expect(new Set(tried).size, `${ports} ports, ${addresses} addresses`).toBe(ports * addresses);
+    }
   });
 });

@@ -5,7 +5,16 @@ import { connect as connectTcp } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { UDPACK_ENDPOINT_LIMITS } from "../../../../shared/limits.ts";
-import { echo, nextSession, testClient, testKeys, testServer, text } from "../../../support/udpack.ts";
+import {
+  echo,
+  nextSession,
+  nextStream,
+  testClient,
+  testKeys,
+  testServer,
+  text,
+} from "../../../support/udpack.ts";
+import { RawClient, streamFrame } from "../../../support/udpack-raw.ts";
 
 const opened: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -98,6 +107,28 @@ describe("listen", () => {
 });
 
 describe("connect", () => {
+  it("can be closed by whoever is told that a stream takes more", async () => {
+    const at = await server();
+    const sink = nextSession(at).then(async (session) => {
+      const closed = once(session, "close");
+      (await nextStream(session)).resume();
+      return closed;
+    });
+    const one = client(at.address.port);
+    const stream = one.openStream();
+    let drains = 0;
+    const fill = (): void => {
+      while (stream.write(Buffer.alloc(65_536)));
+    };
+    stream.on("drain", () => {
+      drains += 1;
+      if (drains < 30) fill();
+      else one.close();
+    });
+    fill();
+    expect(await sink).toEqual(["none", "", true]);
+  });
+
   it("ends its session with a word", async () => {
     const at = await server();
     const coming = nextSession(at);
@@ -145,6 +176,8 @@ describe("the WebSocket carrier", () => {
       const [error] = await once(new WebSocket(base + path, protocol), "error");
       expect(String(error)).toContain("404");
     }
+    const page = new WebSocket(`${base}/udpack`, "udpack.v1", { origin: "https://page.example" });
+    expect(String((await once(page, "error"))[0])).toContain("404");
     const right = new WebSocket(`${base}/udpack`, "udpack.v1");
     await once(right, "open");
     expect(right.protocol).toBe("udpack.v1");
@@ -176,5 +209,82 @@ describe("the WebSocket carrier", () => {
     const one = client(at.address.port, { persistent: true });
     await once(one, "session");
     expect(one.session?.endedBy).toBeUndefined();
+  });
+
+  it("has places for others when one network takes all that it gets", async () => {
+    const at = await server({ webSocket: true });
+    const sockets = Array.from({ length: UDPACK_ENDPOINT_LIMITS.WEBSOCKETS_PER_NETWORK_MAX }, () =>
+      connectTcp({ port: at.address.port, host: "127.0.0.1", localAddress: "127.0.0.2" }).on(
+        "error",
+        () => {},
+      ),
+    );
+    opened.push({ close: () => sockets.map((socket) => socket.destroy()) });
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    const ask = async (): Promise<string> => {
+      const socket = connectTcp({ port: at.address.port, host: "127.0.0.1", localAddress: "127.0.0.2" });
+      socket.on("error", () => {}).write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      let answer = "";
+      socket.on("data", (data) => {
+        answer += String(data);
+      });
+      await new Promise((resolve) => socket.once("close", resolve));
+      return answer;
+    };
+    expect(await ask()).not.toContain("HTTP");
+    const other = new WebSocket(`ws://127.0.0.1:${at.address.port}/udpack`, "udpack.v1");
+    await once(other, "open");
+    other.close();
+    sockets[0]?.destroy();
+    await expect.poll(ask).toContain("404");
+  });
+
+  /** A carrier with a session, by hand. */
+  async function carrierTo(port: number): Promise<{ carrier: WebSocket; raw: RawClient }> {
+    const carrier = new WebSocket(`ws://127.0.0.1:${port}/udpack`, "udpack.v1");
+    await once(carrier, "open");
+    opened.push({ close: () => carrier.terminate() });
+    const raw = new RawClient();
+    const answer = once(carrier, "message");
+    carrier.send(raw.initiation());
+    expect(raw.answered((await answer)[0])).toBe(true);
+    return { carrier, raw };
+  }
+
+  it("begins no session on a server that is about to close", async () => {
+    const at = await testServer({ webSocket: true });
+    const { carrier, raw } = await carrierTo(at.address.port);
+    let sessions = 0;
+    at.on("session", () => {
+      sessions += 1;
+    });
+    const closing = at.close();
+    carrier.send(raw.sealed(Uint8Array.of(1)));
+    await once(carrier, "close");
+    await closing;
+    expect(sessions).toBe(0);
+  });
+
+  it("lets go of a session that was closed while the peer read nothing, when it ends", async () => {
+    const at = await server({ webSocket: true });
+    const coming = nextSession(at);
+    const { carrier, raw } = await carrierTo(at.address.port);
+    carrier.send(raw.sealed(streamFrame(0, "much, please")));
+    const session = await coming;
+    const stream = await nextStream(session);
+    carrier.pause();
+    stream.on("error", () => {});
+    const { engine } = session;
+    while (engine.backlogBytes() < UDPACK_ENDPOINT_LIMITS.WEBSOCKET_BACKLOG_BYTES) {
+      stream.write(Buffer.alloc(1024 * 1024));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    session.close("refused");
+    const { keys } = session.established;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(keys.nextNumber()).toBeLessThan(2 ** 48);
+    carrier.terminate();
+    // Keys that were destroyed seal nothing any more.
+    await expect.poll(() => keys.nextNumber()).toBe(2 ** 48);
   });
 });

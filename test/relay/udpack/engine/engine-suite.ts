@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import type { OpenEngine, PacketEngine, Remote } from "../../../../relay/udpack/engine/engine.ts";
 import { UDPACK_ENGINE_LIMITS } from "../../../../shared/limits.ts";
+import { namedPort } from "../../../support/named-port.ts";
 
 const NOBODY = { received() {}, drained() {}, ended() {} } as const;
 
@@ -170,12 +171,13 @@ export function engineSuite(name: string, open: OpenEngine, kind: PacketEngine["
     });
 
     it("neither sends nor throws once closed, and frees its port", async () => {
-      const [a, b] = await pair();
-      const { local } = a.engine;
-      a.engine.close();
-      a.engine.close();
-      a.engine.send(writeBatch(a.engine, [patterned(10, 1)]), 10, b.engine.local);
-      expect(a.engine.backlogBytes()).toBe(0);
+      const [, b] = await pair();
+      const engine = await open({ address: "127.0.0.1", port: await namedPort(), listener: NOBODY });
+      const { local } = engine;
+      engine.close();
+      engine.close();
+      engine.send(writeBatch(engine, [patterned(10, 1)]), 10, b.engine.local);
+      expect(engine.backlogBytes()).toBe(0);
       const again = await open({ ...local, listener: NOBODY });
       expect(again.local.port).toBe(local.port);
       again.close();

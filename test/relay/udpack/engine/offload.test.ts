@@ -1,5 +1,6 @@
 // The segmenting engine, where this system has it: the shared suite, coalesced reads, and what happens without it.
 
+import { spawnSync } from "node:child_process";
 import { Socket } from "node:dgram";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import type { EngineOptions } from "../../../../relay/udpack/engine/engine.ts";
@@ -8,7 +9,7 @@ import { openOffload } from "../../../../relay/udpack/engine/offload.ts";
 import { probeOffload } from "../../../../relay/udpack/engine/probe.ts";
 import { engineSuite, type Listening, listening, patterned, writeBatch } from "./engine-suite.ts";
 
-const libc = await loadLibc();
+const libc = loadLibc();
 const works = libc !== undefined && (await probeOffload(libc));
 
 async function open(options: EngineOptions) {
@@ -20,6 +21,18 @@ async function open(options: EngineOptions) {
 describe("loadLibc", () => {
   it("finds the C library on Linux and nothing elsewhere", () => {
     expect(libc !== undefined).toBe(process.platform === "linux");
+  });
+
+  it("says nothing on stderr, where other warnings still appear", () => {
+    const module = new URL("../../../../relay/udpack/engine/libc.ts", import.meta.url);
+    const script = `import { loadLibc } from ${JSON.stringify(module)};
+      loadLibc();
+      process.emitWarning("Something else is an experimental feature", "ExperimentalWarning");`;
+    const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+    });
+    expect(stderr).not.toContain("FFI");
+    expect(stderr).toContain("ExperimentalWarning: Something else");
   });
 });
 

@@ -44,23 +44,6 @@ describe("Responder", () => {
     expect(all.responder.receive(right, SOURCE, 0)).toBeDefined();
   });
 
-  it("is unmoved by 200,000 forged initiations", () => {
-    const all = parties(primitives);
-    const right = initiationOf(all);
-    const forged = Uint8Array.from(right);
-    const agree = vi.spyOn(primitives, "agree");
-    for (let i = 0; i < 200_000; i++) {
-      forged[12 + (i % 1_000)] = i;
-      forged[INITIATION.mac1] = (right[INITIATION.mac1] ?? 0) ^ (1 + (i % 255));
-      if (all.responder.receive(forged, SOURCE, i / 100) !== undefined)
-        throw new Error(`Answered forgery ${i}`);
-    }
-    expect(agree).not.toHaveBeenCalled();
-    expect(all.responder.counts).toEqual({ refused: 200_000, cookies: 0, examined: 0, responses: 0 });
-    expect(all.responder.unconfirmed).toBe(0);
-    expect(all.responder.receive(right, SOURCE, 2_001)?.session).toBeDefined();
-  });
-
   it("takes an initiation once, and none that is older than the newest of its key", () => {
     const all = parties(primitives);
     const [older, newer] = [initiationOf(all, 0), initiationOf(all, 250)] as const;
@@ -117,7 +100,8 @@ describe("Responder", () => {
             12 + (at % (INITIATION.mac1 - 11 - Math.min(bytes.length, 1_100))),
           );
           if (isMarked) writeMac1(packet, INITIATION.mac1, key);
-          all.responder.receive(packet, SOURCE, at);
+          // What is overwritten by itself is the client's own.
+          if (Buffer.compare(packet, right) !== 0) all.responder.receive(packet, SOURCE, at);
           all.responder.receive(bytes, SOURCE, at);
         },
       ),

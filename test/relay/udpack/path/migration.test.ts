@@ -57,7 +57,7 @@ describe("Migration", () => {
     const migration = new Migration(home);
     migration.heard(away, true, 100, 0);
     let challenges = 0;
-    for (let now = 0; now < 1_000; now += 10) {
+    for (let now = 0; now < 1_100; now += 10) {
       if (!migration.run(now)) continue;
       challenges += 1;
       migration.challenged(DATA, now, 100);
@@ -65,6 +65,17 @@ describe("Migration", () => {
     expect(challenges).toBe(3);
     expect(migration.remote).toEqual(home);
     expect(migration.answered(DATA)).toBe("unknown");
+  });
+
+  it("takes an answer that is slower than the old path's probe time-out, and to any of the challenges", () => {
+    const migration = new Migration(home);
+    migration.heard(away, true, 100, 0);
+    const late = Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1);
+    // From 20 ms at home to 400 ms away.
+    for (let now = 0; now < 400; now += 10)
+      if (migration.run(now)) migration.challenged(now === 0 ? late : DATA, now, 25);
+    expect(migration.remote).toEqual(away);
+    expect(migration.answered(late)).toBe("moved");
   });
 
   it("goes back at once when the newest packet comes from the proven address", () => {

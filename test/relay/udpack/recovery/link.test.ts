@@ -189,7 +189,8 @@ describe("two flows share", () => {
         expect(share).toBeGreaterThan(0.4);
         expect(part).toBeGreaterThan(0.95);
         expect(link.queueMsMean).toBeLessThan(25);
-        expect(link.queueMsMax).toBeLessThan(50 + QUANTA_MS);
+        // Two first windows at once, and what each of two flows keeps in the queue.
+        expect(link.queueMsMax).toBeLessThan(50 + 2 * QUANTA_MS);
       }
     }
   });

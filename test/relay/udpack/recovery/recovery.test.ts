@@ -2,11 +2,29 @@
 
 import { describe, expect, it } from "vitest";
 import { FixedRate } from "../../../../relay/udpack/congestion/fixed.ts";
+import type { RateSample } from "../../../../relay/udpack/recovery/rate-sample.ts";
 import { Recovery } from "../../../../relay/udpack/recovery/recovery.ts";
 import { ackOf } from "./acks.ts";
 
+/** A controller that knows what it was told of losses. */
+class Told extends FixedRate {
+  lost = 0;
+  sampleLost = 0;
+
+  constructor() {
+    super({ rate: Number.POSITIVE_INFINITY });
+  }
+  override onLost(bytes: number): void {
+    this.lost += bytes;
+  }
+  override onAcked(sample: RateSample, now: number): void {
+    this.sampleLost += sample.lost;
+    super.onAcked(sample, now);
+  }
+}
+
 /** A recovery whose packets carry their number, and what was told of them. */
-function make(size?: { onAcked(n: number, bytes: number): void; onLost(n: number, bytes: number): void }) {
+function make(size?: { onAcked(n: number, bytes: number): void; onLost(n: number, bytes: number): boolean }) {
   const told = { acked: [] as number[], lost: [] as number[] };
   const events = {
     acked: (number: number) => told.acked.push(number),
@@ -157,6 +175,17 @@ describe("Recovery", () => {
     expect(recovery.rtt.sampled).toBe(false);
   });
 
+  it("measures the round-trip time where the newest packet asked for no ACK, if another did", () => {
+    const { recovery, events, send } = make();
+    send(0, 0);
+    send(1, 30, false);
+    recovery.onAck(ackOf([[0, 1]]), 50, events);
+    expect(recovery.rtt.latest).toBe(20);
+    send(2, 60, false);
+    recovery.onAck(ackOf([[0, 2]]), 500, events);
+    expect(recovery.rtt.latest).toBe(20);
+  });
+
   it("is not deceived by a first ACK for a number long out of its books", () => {
     const { recovery, events, send } = make();
     for (let n = 0; n < 300_000; n++) send(n, n / 100, false);
@@ -189,11 +218,40 @@ describe("Recovery", () => {
     expect(told.acked).toEqual([0, 1]);
   });
 
+  it("gives another path its whole window, whatever is still in flight on the one before, and probes for that", () => {
+    const { recovery, told, events, send } = make();
+    for (let n = 0; n < 500; n++) send(n, 0);
+    recovery.startPath(new FixedRate({ rate: 1_000_000 }));
+    expect(recovery.bytesInFlight).toBe(0);
+    expect(recovery.allowance(1)).toBeGreaterThan(0);
+    expect(recovery.deadline()).toBeLessThan(1_100);
+    send(500, 1);
+    expect(recovery.bytesInFlight).toBe(1_000);
+    recovery.onAck(ackOf([[500, 500]]), 50, events);
+    expect(told.lost.length).toBeGreaterThan(490);
+    recovery.onTimeout(recovery.deadline(), events);
+    expect(told.lost).toHaveLength(500);
+    expect(recovery.bytesInFlight).toBe(0);
+  });
+
+  it("does not tell the controller of a lost probe for sizes", () => {
+    const controller = new Told();
+    const size = { onAcked() {}, onLost: (number: number) => number === 0 };
+    const recovery = new Recovery<number>({ controller, peerAckDelayMs: 1, now: 0, size });
+    for (let n = 0; n < 10; n++) recovery.onSent(n, 1_000, true, n, 0, false);
+    const events = { acked() {}, lost() {} };
+    recovery.onAck(ackOf([[1, 4]]), 50, events);
+    expect([controller.lost, controller.sampleLost]).toEqual([0, 0]);
+    recovery.onAck(ackOf([[9, 9]]), 50, events);
+    expect([controller.lost, controller.sampleLost]).toEqual([2_000, 2_000]);
+    expect(recovery.bytesInFlight).toBe(2_000);
+  });
+
   it("tells who watches sizes what became of each number", () => {
     const seen: string[] = [];
     const { recovery, events, send } = make({
       onAcked: (number, bytes) => seen.push(`+${number}:${bytes}`),
-      onLost: (number, bytes) => seen.push(`-${number}:${bytes}`),
+      onLost: (number, bytes) => seen.push(`-${number}:${bytes}`) < 0,
     });
     for (let n = 0; n < 4; n++) send(n, 0);
     recovery.onAck(ackOf([[3, 3]]), 10, events);

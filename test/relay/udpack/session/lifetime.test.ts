@@ -45,6 +45,26 @@ describe("Session: when it speaks", () => {
     expect(kept.session.deadline()).toBe(15_000);
   });
 
+  it("asks once whether the peer is there when that falls silent amid what it sends, if told to", () => {
+    const client = new End({ role: "client", stallMs: 3_000 });
+    const server = new End({ role: "server" });
+    const id = client.session.openStream() ?? -1;
+    client.session.write(id, Buffer.from("give"));
+    settle({ client, server }, 0);
+    server.session.write(id, Buffer.from("some"));
+    client.take(server.pull(1_000), 1_000);
+    client.pull(1_001);
+    expect(client.session.deadline()).toBe(4_000);
+    client.session.onTimeout(4_000);
+    const asked = client.pull(4_000);
+    expect(asked.flatMap(framesOf)).toEqual(["ping"]);
+    // Unanswered it counts as a probe does, long before the keep-alive would.
+    expect(client.session.deadline()).toBeLessThan(5_500);
+    server.take(asked, 4_005);
+    client.take(server.pull(4_005), 4_010);
+    expect(client.session.deadline()).toBe(4_000 + 15_000);
+  });
+
   it("answers PATH_CHALLENGE with the same bytes, and only the newest of many", () => {
     const { client, server } = pair();
     client.session.challenge(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
@@ -83,6 +103,18 @@ describe("Session: when it speaks", () => {
 });
 
 describe("Session: how it ends", () => {
+  it("is over for both when both close at once: neither answers the other's CLOSE", () => {
+    const { client, server } = pair();
+    client.session.close("none", "");
+    server.session.close("limit", "");
+    const [ours, theirs] = [client.pull(0), server.pull(0)];
+    client.take(theirs, 1_000);
+    server.take(ours, 1_000);
+    expect([...client.pull(1_000), ...server.pull(1_000)]).toEqual([]);
+    expect(client.session.isForgotten(1_000)).toBe(true);
+    expect(client.news()).toEqual(["closed none "]);
+  });
+
   it("sends CLOSE, answers what still comes at most once per round trip, and is forgotten after three PTOs", () => {
     const { client, server } = withStream();
     const now = settle({ client, server }, 0, 20) + 5_000;

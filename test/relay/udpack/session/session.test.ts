@@ -107,12 +107,9 @@ describe("Session: streams", () => {
     const { client, server } = pair();
     const [a = -1, b = -1] = [client.session.openStream(), client.session.openStream()];
     client.session.write(a, Buffer.alloc(60_000));
-    let now = 0;
-    for (let i = 0; i < 4; i++) {
-      server.take(client.pull(now), now + 10);
-      client.take(server.pull(now + 10), now + 20);
-      now += 20;
-    }
+    server.take(client.pull(0), 10);
+    client.take(server.pull(10), 20);
+    const now = 20;
     client.session.write(b, Buffer.alloc(10));
     const ids: number[] = [];
     const visitor = new Proxy({} as FrameVisitor, {
@@ -150,6 +147,46 @@ describe("Session: a peer that leaves out acknowledgements", () => {
     const { bytesSent } = client.session.stats();
     expect(bytesSent).toBeGreaterThan(UDPACK_STREAM_LIMITS.HELD_BYTES_MAX);
     expect(bytesSent).toBeLessThan(1.1 * UDPACK_STREAM_LIMITS.HELD_BYTES_MAX);
+  });
+});
+
+describe("Session: a peer that wants to cost time and memory", () => {
+  it("has one ACK of a packet looked at, and no more", () => {
+    const { client, server, id } = withStream("x".repeat(30_000));
+    const sent = client.pull(0);
+    const ack = Buffer.alloc(100);
+    const acks = (numbers: number[]) => {
+      let at = 0;
+      for (const number of numbers)
+        at = writeAck(ack, at, { ranges: 1, start: () => number, end: () => number }, 0);
+      return ack.subarray(0, at);
+    };
+    expect(sent.length).toBeGreaterThan(20);
+    client.take([{ number: 0, payload: acks([0, 1, 2]) }], 20);
+    expect(client.session.stats().bytesDelivered).toBe(1_200);
+    // Not even one for what was never sent, for which the first would end the session.
+    client.take([{ number: 1, payload: acks([1, 5_000]) }], 20);
+    expect(client.news()).toEqual([]);
+    client.take([{ number: 2, payload: acks([5_000]) }], 20);
+    expect(client.news()).toEqual(["closed ack_invalid "]);
+    expect(server.session.stats().streams).toBe(0);
+    expect(id).toBe(0);
+  });
+
+  it("makes nothing be kept for frames without data, wherever they say that they belong", () => {
+    const own = { ...PARAMETERS, maxStreamData: 64 * 1024 * 1024, maxData: 640 * 1024 * 1024, maxStreams: 2 };
+    const server = new End({ role: "server", own });
+    const payload = Buffer.alloc(80 * 13);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let number = 0; number < 12; number++) {
+      for (let i = 0; i < 80; i++) {
+        payload[i * 13] = FRAME.stream;
+        payload.writeUIntBE((number * 80 + i) * 65_536 + 1, i * 13 + 5, 6);
+      }
+      server.take([{ number, payload }], 0);
+    }
+    expect(server.news()).toEqual(["opened 0"]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * 1024 * 1024);
   });
 });
 

@@ -50,6 +50,8 @@ export class Link {
   readonly #random: Random;
   readonly #deliver: (datagram: Datagram, now: number) => void;
   readonly #spare: Datagram[] = [];
+  #rate: number;
+  #delayMs: number;
   #freeAt = 0;
   #isInBurst = false;
 
@@ -60,9 +62,18 @@ export class Link {
     deliver: (datagram: Datagram, now: number) => void,
   ) {
     this.#options = options;
+    this.#rate = options.rate;
+    this.#delayMs = options.delayMs;
     this.#agenda = agenda;
     this.#random = random;
     this.#deliver = deliver;
+  }
+
+  /** The path becomes another one: what waits at the bottleneck leaves at the new rate. */
+  change(rate: number, delayMs: number, now: number): void {
+    this.#freeAt = now + (Math.max(0, this.#freeAt - now) * this.#rate) / rate;
+    this.#rate = rate;
+    this.#delayMs = delayMs;
   }
 
   /** A packet to fill and to send; its content is used again after its delivery. */
@@ -85,7 +96,9 @@ export class Link {
   }
 
   send(datagram: Datagram, now: number): void {
-    const { rate, queueBytes, delayMs, outage } = this.#options;
+    const { queueBytes, outage } = this.#options;
+    const rate = this.#rate;
+    const delayMs = this.#delayMs;
     this.sent++;
     const bytes = datagram.length + OVERHEAD_BYTES + UDP_IP_BYTES;
     const waitMs = Math.max(0, this.#freeAt - now);

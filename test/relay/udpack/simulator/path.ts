@@ -34,6 +34,11 @@ export class Path {
     this.down = new Link(link, this.agenda, this.random, (datagram) => this.#arrive(datagram, "client"));
   }
 
+  /** The path becomes another one for what is sent from now on. */
+  change(rate: number, rttMs: number): void {
+    for (const link of [this.up, this.down]) link.change(rate, rttMs / 2, this.agenda.now);
+  }
+
   transfer(options: { streams: number; bytesPerStream?: number; rate?: number }): Transfer {
     const port = this.#transfers.length;
     const transfer = new Transfer({

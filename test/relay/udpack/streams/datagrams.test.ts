@@ -95,9 +95,17 @@ describe("DatagramSender and DatagramReassembly", () => {
     const sender = new DatagramSender();
     expect(sender.push(2, undefined, Buffer.alloc(65_508))).toBe(false);
     expect(sender.push(2, { host: "x".repeat(256), port: 1 }, Buffer.alloc(1))).toBe(false);
-    expect(sender.push(2, undefined, Buffer.alloc(60_000))).toBe(true);
-    expect(sender.write(new Uint8Array(1_165), 0, 0)).toBe(0);
+    expect(sender.push(2, undefined, Buffer.alloc(65_507))).toBe(true);
+    expect(sender.write(new Uint8Array(1_000), 0, 0)).toBe(0);
     expect(sender.dropped).toBe(1);
+  });
+
+  it("carry the largest datagram that UDP has over the smallest packets", () => {
+    const sender = new DatagramSender();
+    sender.push(2, { host: "x".repeat(255), port: 1 }, Buffer.alloc(65_507));
+    const sent = packets(sender, 1_165, 0);
+    expect(sender.dropped).toBe(0);
+    expect(sent.length).toBeLessThanOrEqual(64);
   });
 
   it("give up a datagram whose packets became smaller under way", () => {
