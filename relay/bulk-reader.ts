@@ -118,6 +118,7 @@ function moveHandle(
   const handle = owner._handle;
   const reused = new ReusedBuffer(bytesMax);
   let sinceYield = 0;
+  let take: ChunkSink | undefined = sink;
   handle?.readStop?.();
   owner._handle = null;
   const options = {
@@ -128,7 +129,7 @@ function moveHandle(
       buffer: () => reused.next(),
       callback(bytes: number, buffer: Buffer) {
         reused.took(bytes);
-        if (!sink(bytes === buffer.length ? buffer : buffer.subarray(0, bytes))) return false;
+        if (!take?.(bytes === buffer.length ? buffer : buffer.subarray(0, bytes))) return false;
         sinceYield += bytes;
         if (sinceYield < RELAY_LIMITS.YIELD_BYTES) return true;
         // The event loop reads one socket up to 32 times before it looks at another: everybody else would wait for 8 MB.
@@ -142,8 +143,18 @@ function moveHandle(
   stream.once("close", () => reused.free());
   // Without its handle the old socket is an empty shell; destroying it settles the server's count of connections.
   from.destroy();
-  return { stream, early, resume: () => stream.resume(), release: () => reused.release() };
+  const release = (): void => {
+    reused.release();
+    // Node's handle of a closed socket outlives it, and with it the socket, until the whole heap is looked through: whatever
+    // hung on it would have moved there by then.
+    take = undefined;
+    stream.removeAllListeners();
+    stream.on("error", ignore);
+  };
+  return { stream, early, resume: () => stream.resume(), release };
 }
+
+function ignore(): void {}
 
 function readByEvents(stream: Duplex, sink: ChunkSink, early: Buffer | undefined): BulkSource {
   stream.on("data", (chunk: Buffer) => {

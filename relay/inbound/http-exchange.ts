@@ -3,6 +3,7 @@
 
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { type Dispatcher, errors } from "undici";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
@@ -13,6 +14,7 @@ import type { Way } from "../limits/account.ts";
 import { MeteredBody } from "../limits/metered-body.ts";
 import { dialErrorCode } from "../outbound/outbound.ts";
 import type { ErrorAnswer } from "./http-error.ts";
+import { headBytes } from "./http-fields.ts";
 import type { SessionHost, Wish } from "./session.ts";
 
 /** How a request is carried. */
@@ -51,9 +53,14 @@ class Exchange {
   readonly #res: ServerResponse;
   readonly #wish: Wish;
   readonly #carrier: Carrier;
-  readonly #gone = new AbortController();
+  readonly #over = new AbortController();
   readonly #meter: Readonly<Record<Way, MeteredBody>> | undefined;
   #flow: Flow | undefined;
+  #hasClientLeft = false;
+  /** Nothing has moved for too long; what is said of it while there is a head to say it by. */
+  #idle: ErrorCode | undefined;
+  /** Chunks that wait for their turn under a rate: nothing can move meanwhile, which is no idleness. */
+  #held = 0;
 
   constructor(host: SessionHost, req: IncomingMessage, res: ServerResponse, wish: Wish, carrier: Carrier) {
     this.#host = host;
@@ -65,22 +72,25 @@ class Exchange {
   }
 
   async run(): Promise<void> {
+    this.#res.on("timeout", this.#onTimeout);
     this.#res.once("close", () => {
-      this.#gone.abort();
+      this.#hasClientLeft = true;
+      this.#over.abort();
       this.#endMeter();
     });
     let reason: CloseReason = "done";
     let code: ErrorCode | undefined;
     try {
       await this.#send(await this.#ask());
-    } catch (error) {
-      reason = this.#breakReason();
+    } catch (thrown) {
+      const error = this.#idle === undefined ? thrown : new CausewayError(this.#idle);
+      reason = this.#breakReason(thrown);
       code = failureCode(error);
       this.#answerFailure(error);
     }
     this.#endMeter();
     if (this.#flow !== undefined) this.#host.close(this.#flow, reason, code);
-    else if (reason === "refused") this.#host.refuse(this.#wish, code);
+    else if (reason === "refused" || reason === "idle") this.#host.refuse(this.#wish, code);
   }
 
   #endMeter(): void {
@@ -88,22 +98,49 @@ class Exchange {
     this.#meter?.down.leave();
   }
 
-  #breakReason(): CloseReason {
+  /** The client's socket has been quiet for the idle timeout. Without this the server would hang up, and say nothing. */
+  readonly #onTimeout = (socket: Socket): void => {
+    if (this.#held > 0) {
+      socket.setTimeout(socket.timeout ?? 0);
+      return;
+    }
+    this.#idle ??= this.#req.complete ? "upstream_timeout" : "request_timeout";
+    this.#over.abort();
+  };
+
+  #breakReason(error: unknown): CloseReason {
     const { place } = this.#wish;
     if (this.#flow?.cut || (place && this.#host.deps.limits.wasEnded(place))) return "closed";
-    if (this.#gone.signal.aborted) return "aborted";
-    return this.#res.headersSent ? "failed" : "refused";
+    if (this.#hasClientLeft) return "aborted";
+    if (!this.#res.headersSent && this.#idle !== "request_timeout") return "refused";
+    return this.#idle !== undefined || error instanceof errors.BodyTimeoutError ? "idle" : "failed";
   }
 
   /** An origin may close a kept-alive connection just as it is used again; what may be repeated then is, once. */
   async #ask(): Promise<Dispatcher.ResponseData> {
-    const { dispatcher } = this.#carrier;
     try {
-      return await dispatcher.request(this.#request());
+      return await this.#askOnce();
     } catch (error) {
       const isRepeatable = isReplayable(this.#req.method ?? "", this.#hasBody);
-      if (!isRepeatable || this.#gone.signal.aborted || !isHangUp(error)) throw error;
-      return dispatcher.request(this.#request());
+      if (!isRepeatable || this.#over.signal.aborted || !isHangUp(error)) throw error;
+      return this.#askOnce();
+    }
+  }
+
+  async #askOnce(): Promise<Dispatcher.ResponseData> {
+    const { dispatcher, path, requestFields } = this.#carrier;
+    if (this.#meter)
+      await this.#pay(this.#meter.up, headBytes(`${this.#req.method} ${path} HTTP/1.1`, requestFields));
+    return dispatcher.request(this.#request());
+  }
+
+  /** @throws CausewayError `traffic_exceeded` when so many bytes may not pass */
+  async #pay(meter: MeteredBody, bytes: number): Promise<void> {
+    this.#held++;
+    try {
+      await meter.pass(bytes);
+    } finally {
+      this.#held--;
     }
   }
 
@@ -122,7 +159,7 @@ class Exchange {
       headers: requestFields,
       body: this.#hasBody ? Readable.from(this.#upload(), { objectMode: false }) : null,
       responseHeaders: "raw",
-      signal: this.#gone.signal,
+      signal: this.#over.signal,
     };
   }
 
@@ -131,7 +168,7 @@ class Exchange {
     const flow = this.#opened();
     try {
       for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
-        if (this.#meter) await this.#meter.up.pass((chunk as Buffer).length);
+        if (this.#meter) await this.#pay(this.#meter.up, (chunk as Buffer).length);
         flow.up += (chunk as Buffer).length;
         yield chunk as Buffer;
       }
@@ -155,29 +192,33 @@ class Exchange {
     res.sendDate = false;
     // With `responseHeaders: "raw"` they are names and values in turn, though typed as a record.
     const fields = this.#carrier.replyFields(headers as unknown as string[]);
+    if (this.#meter)
+      await this.#pay(this.#meter.down, headBytes(`HTTP/1.1 ${statusCode} ${statusText}`, fields));
     writeReplyHead(res, statusCode, statusText, fields);
     // A body that is still to come must not hold back its head; one that has begun travels in the same packet. What
     // flushHeaders() sends is in UTF-8, which would change fields beyond ASCII.
     if (body.readableLength === 0) res.write(NOTHING);
     for await (const chunk of body) {
-      if (this.#meter) await this.#meter.down.pass((chunk as Buffer).length);
+      if (this.#meter) await this.#pay(this.#meter.down, (chunk as Buffer).length);
       flow.down += (chunk as Buffer).length;
-      if (!res.write(chunk)) await once(res, "drain", { signal: this.#gone.signal });
+      if (!res.write(chunk)) await once(res, "drain", { signal: this.#over.signal });
     }
     res.end();
-    await once(res, "finish", { signal: this.#gone.signal });
+    await once(res, "finish", { signal: this.#over.signal });
   }
 
   /** Before the head an error is answered; after it the connection breaks, so that no part passes for the whole. */
   #answerFailure(error: unknown): void {
     const res = this.#res;
-    if (this.#gone.signal.aborted) return;
+    if (this.#hasClientLeft) return;
     if (res.headersSent) {
       breakOff(this.#req.socket);
       return;
     }
     this.#host.reportFailure(error, this.#wish);
     const { status, headers, body } = this.#carrier.refusal(failureCode(error));
+    // The rest of a body that stalls may never come, and would be taken for the next request.
+    if (this.#idle === "request_timeout") res.shouldKeepAlive = false;
     res.writeHead(status, headers);
     res.end(body);
   }

@@ -22,6 +22,13 @@ export function endToEndFields(raw: readonly string[], drop: readonly string[]):
   return kept;
 }
 
+/** Bytes of a head as it goes on, without what only the next hop is told; `line` is its first one. */
+export function headBytes(line: string, fields: readonly string[]): number {
+  const text = fields.reduce((sum, part) => sum + part.length, 0);
+  // ": " and CRLF for each field, and an empty line after the last one.
+  return line.length + 2 + text + (fields.length / 2) * 4 + 2;
+}
+
 /** Methods whose way Max-Forwards limits (RFC 9110 section 7.6.2). */
 const COUNTED_METHODS: readonly string[] = ["OPTIONS", "TRACE"];
 

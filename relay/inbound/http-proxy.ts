@@ -63,6 +63,8 @@ export class HttpProxy {
   }
 
   close(): Promise<void> {
+    // One that was handed over still watches its connections.
+    this.server.close();
     return this.#forwarder.close();
   }
 

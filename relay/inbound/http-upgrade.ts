@@ -13,6 +13,7 @@ import { dismiss, type Place } from "./connections.ts";
 import { EarlyData } from "./early-data.ts";
 import { type ErrorAnswer, rawAnswer } from "./http-error.ts";
 import { failureCode, writeReplyHead } from "./http-exchange.ts";
+import { headBytes } from "./http-fields.ts";
 import type { SessionHost, Wish } from "./session.ts";
 
 /** The client's end of an upgrade. */
@@ -56,7 +57,10 @@ export async function passUpgrade(
   const { req, socket, head, place } = upgrade;
   const early = new EarlyData(socket, head);
   let outcome: Outcome;
+  const tab = host.deps.limits.meterOf(place);
   try {
+    const headSize = headBytes(`${req.method} ${carrier.path} HTTP/1.1`, carrier.requestFields);
+    if (tab?.charge(headSize) === false) throw new CausewayError("traffic_exceeded");
     const dialled = await carrier.dial(place.signal);
     outcome = await shake(dialled, req.method ?? "GET", carrier, {
       signal: place.signal,
@@ -72,6 +76,9 @@ export async function passUpgrade(
     return;
   }
   const sent = early.take();
+  const { statusCode, statusMessage, rawHeaders } = outcome.reply;
+  // Who cannot pay is being ended, and what follows ends with it.
+  tab?.charge(headBytes(`HTTP/1.1 ${statusCode} ${statusMessage}`, carrier.replyFields(rawHeaders)));
   if (outcome.type === "switched") {
     socket.write(switchingHead(outcome.reply, carrier), "latin1");
     await host.carry(socket, outcome.socket, { wish, head: sent, place });
@@ -113,8 +120,6 @@ function shake(
     const settled = (): void => clearTimeout(timer);
     // A dialled socket comes paused, and the parser does not resume what it did not pause.
     outgoing.once("socket", (socket) => void socket.resume());
-    // It was dialled paused, and the parser only listens.
-    outgoing.once("socket", () => dialled.resume());
     outgoing.once("upgrade", (reply, socket, first) => {
       settled();
       socket.pause();

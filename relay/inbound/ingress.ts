@@ -1,12 +1,18 @@
 // The ingress: HTTP requests and WebSockets that the edge signs, carried to the origins that a Worker may not or cannot
 // reach. node:http parses; whatever is not signed gets no further than its head.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import type { Server, Socket } from "node:net";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { INGRESS_LIMITS, RELAY_LIMITS } from "../../shared/limits.ts";
 import { breakOff } from "../break-off.ts";
-import { listen } from "../serve/listen.ts";
+import type { ListenerAddress } from "../outbound/policy.ts";
+import { listen, moveListener } from "../serve/listen.ts";
 import type { Acceptor, Arrival } from "./acceptor.ts";
 import { dropBody } from "./connections.ts";
 import { parserErrorCode } from "./http-error.ts";
@@ -40,10 +46,11 @@ export class IngressInbound implements Inbound {
   readonly #secret: string;
   readonly #acceptor: Acceptor;
   readonly #pools: OriginPools;
-  readonly #server: Server;
+  readonly #server: HttpServer;
   readonly #serve: (socket: Socket) => void;
   readonly #clients = new WeakMap<Socket, IngressClient>();
   #gate: IngressGate | undefined;
+  #bound: ListenerAddress | undefined;
 
   constructor({ at, key }: IngressOptions, host: SessionHost, acceptor: Acceptor) {
     this.#at = at;
@@ -61,39 +68,49 @@ export class IngressInbound implements Inbound {
   }
 
   get address(): string {
-    return this.#bound()?.address ?? this.#at.host;
+    return this.#bound?.address ?? this.#at.host;
   }
 
   get port(): number {
-    return this.#bound()?.port ?? this.#at.port;
+    return this.#bound?.port ?? this.#at.port;
   }
 
   /** @throws PortTakenError when the port is taken */
-  async start(): Promise<void> {
+  async start(before?: Inbound): Promise<void> {
     this.#gate = await IngressGate.create(this.#host, this.#secret);
-    await listen(this.#server, this.#at);
+    this.#bound = await (before?.handOver?.(this.#server) ?? listen(this.#server, this.#at));
     // An error while accepting (no descriptors left) must not end the process; the next accept may work.
     this.#server.on("error", () => undefined);
     const { service, emit } = this.#host.deps;
     emit({ type: "listener_up", inbound: service, address: this.address, port: this.port });
   }
 
+  async handOver(server: Server): Promise<ListenerAddress> {
+    this.#reportDown();
+    const bound = await moveListener(this.#server, server);
+    // Not closed before its connections are: until then it still watches for heads that take too long.
+    this.#server.closeIdleConnections();
+    return bound;
+  }
+
   stopAccepting(): void {
-    const { address, port } = this;
     if (!this.#server.listening) return;
     this.#server.close();
     this.#server.closeIdleConnections();
     this.#acceptor.dismissSilent();
-    this.#host.deps.emit({ type: "listener_down", inbound: this.#host.deps.service, address, port });
+    this.#reportDown();
   }
 
   close(): Promise<void> {
+    // One that was handed over still watches its connections.
+    this.#server.close();
     return this.#pools.close();
   }
 
-  #bound(): { address: string; port: number } | undefined {
-    const bound = this.#server.address();
-    return typeof bound === "object" && bound !== null ? bound : undefined;
+  #reportDown(): void {
+    const { address, port } = this;
+    const { service, emit } = this.#host.deps;
+    emit({ type: "listener_down", inbound: service, address, port });
   }
 
   #listenToServer(): void {
@@ -210,7 +227,7 @@ export class IngressInbound implements Inbound {
   }
 }
 
-function createIngressServer(deps: InboundDeps): Server {
+function createIngressServer(deps: InboundDeps): HttpServer {
   const server = createServer({
     maxHeaderSize: INGRESS_LIMITS.HEAD_BYTES,
     headersTimeout: deps.handshakeTimeoutMs,

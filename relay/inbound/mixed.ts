@@ -1,9 +1,9 @@
 // The proxy inbounds: SOCKS, HTTP or both on one port, told apart by the first byte. It listens and hands each client that
 // was let in to its protocol.
 
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { ListenerAddress } from "../outbound/policy.ts";
-import { listen } from "../serve/listen.ts";
+import { listen, moveListener } from "../serve/listen.ts";
 import type { Acceptor, Arrival } from "./acceptor.ts";
 import { HttpProxy } from "./http-proxy.ts";
 import type { Inbound, ListenAt } from "./inbound.ts";
@@ -51,22 +51,37 @@ export class MixedInbound implements Inbound {
   }
 
   /** @throws PortTakenError when the port is taken */
-  async start(): Promise<void> {
-    this.#bound = await listen(this.#http.server, this.#at);
+  async start(before?: Inbound): Promise<void> {
+    const server = this.#http.server;
+    this.#bound = await (before?.handOver?.(server) ?? listen(server, this.#at));
     // An error while accepting (no descriptors left) must not end the process; the next accept may work.
-    this.#http.server.on("error", () => undefined);
+    server.on("error", () => undefined);
     const { service, emit } = this.#host.deps;
     emit({ type: "listener_up", inbound: service, address: this.address, port: this.port });
   }
 
+  async handOver(to: Server): Promise<ListenerAddress> {
+    const { server } = this.#http;
+    this.#reportDown();
+    const bound = await moveListener(server, to);
+    // Not closed before its connections are: until then it still watches for heads that take too long.
+    server.closeIdleConnections();
+    return bound;
+  }
+
   stopAccepting(): void {
-    const { address, port } = this;
     const { server } = this.#http;
     if (!server.listening) return;
     server.close();
     server.closeIdleConnections();
     this.#acceptor.dismissSilent();
-    this.#host.deps.emit({ type: "listener_down", inbound: this.#host.deps.service, address, port });
+    this.#reportDown();
+  }
+
+  #reportDown(): void {
+    const { address, port } = this;
+    const { service, emit } = this.#host.deps;
+    emit({ type: "listener_down", inbound: service, address, port });
   }
 
   close(): Promise<void> {

@@ -107,11 +107,17 @@ function addressTowards(peer: string): Promise<string> {
       reject(new CausewayError(dialErrorCode(error), undefined, { cause: error }));
     };
     socket.once("error", fail);
-    socket.connect(DISCARD_PORT, peer, () => {
+    const onConnect = (error?: Error): void => {
+      // Of a socket that is bound but not connected the address would be that of all.
+      if (error) {
+        fail(error);
+        return;
+      }
       const { address } = socket.address();
       socket.close();
       resolve(address);
-    });
+    };
+    socket.connect(DISCARD_PORT, peer, onConnect);
   });
 }
 

@@ -6,7 +6,7 @@ import { formatAuthority } from "../../shared/net/address.ts";
 import { breakOff } from "../break-off.ts";
 import type { Target } from "../outbound/outbound.ts";
 import type { ListenerAddress } from "../outbound/policy.ts";
-import { listen } from "../serve/listen.ts";
+import { listen, moveListener } from "../serve/listen.ts";
 import type { Acceptor, Arrival } from "./acceptor.ts";
 import { EarlyData } from "./early-data.ts";
 import type { Inbound, ListenAt } from "./inbound.ts";
@@ -48,20 +48,31 @@ export class TcpForward implements Inbound {
   }
 
   /** @throws PortTakenError when the port is taken */
-  async start(): Promise<void> {
-    this.#bound = await listen(this.#server, this.#options.at);
+  async start(before?: Inbound): Promise<void> {
+    const server = this.#server;
+    this.#bound = await (before?.handOver?.(server) ?? listen(server, this.#options.at));
     // An error while accepting (no descriptors left) must not end the process; the next accept may work.
-    this.#server.on("error", () => undefined);
+    server.on("error", () => undefined);
     const { service, emit } = this.#host.deps;
     emit({ type: "listener_up", inbound: service, address: this.address, port: this.port });
   }
 
+  handOver(server: Server): Promise<ListenerAddress> {
+    this.#reportDown();
+    return moveListener(this.#server, server);
+  }
+
   stopAccepting(): void {
-    const { address, port } = this;
     if (!this.#server.listening) return;
     this.#server.close();
     this.#acceptor.dismissSilent();
-    this.#host.deps.emit({ type: "listener_down", inbound: this.#host.deps.service, address, port });
+    this.#reportDown();
+  }
+
+  #reportDown(): void {
+    const { address, port } = this;
+    const { service, emit } = this.#host.deps;
+    emit({ type: "listener_down", inbound: service, address, port });
   }
 
   async close(): Promise<void> {}

@@ -5,14 +5,11 @@
 import type { Socket as UdpSocket } from "node:dgram";
 import type { Socket } from "node:net";
 import { CausewayError } from "../../shared/errors.ts";
-import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import { RELAY_LIMITS } from "../../shared/limits.ts";
-import { canonicalIp, formatAuthority } from "../../shared/net/address.ts";
+import { canonicalIp } from "../../shared/net/address.ts";
 import type { PortRange } from "../../shared/net/ports.ts";
-import { MeteredDatagrams } from "../limits/metered-datagrams.ts";
-import type { Target } from "../outbound/outbound.ts";
+import { Association } from "./association.ts";
 import { dismiss, type Place } from "./connections.ts";
-import { DatagramPort } from "./datagram-port.ts";
 import type { SessionHost, Wish } from "./session.ts";
 import type { Endpoint, SocksDialect } from "./socks-machine.ts";
 import { decodeDatagram, encodeDatagram, Reassembly } from "./udp-datagram.ts";
@@ -61,7 +58,7 @@ export class AssociationServer {
         return;
       }
       const address = this.#settings.advertise ?? local;
-      const association = new Association(this.#host, request, port);
+      const { association } = new ClientPort(this.#host, request, port);
       socket.setKeepAlive(true, RELAY_LIMITS.UDP_KEEP_ALIVE_MS);
       socket.write(dialect.granted({ address, port: port.address().port }));
       await association.ended;
@@ -82,118 +79,45 @@ export class AssociationServer {
   }
 }
 
-class Association {
-  /** Resolves when everything is closed. */
-  readonly ended: Promise<void>;
-  readonly #host: SessionHost;
-  readonly #request: AssociationRequest;
-  readonly #inner: UdpSocket;
-  readonly #outer: DatagramPort;
+/** The client's side of an association: its port, and the fragments that it sends. */
+class ClientPort {
+  readonly association: Association;
+  readonly #client: string;
+  readonly #socket: UdpSocket;
   readonly #reassembly = new Reassembly();
-  readonly #idleTimer: NodeJS.Timeout;
-  readonly #meter: MeteredDatagrams | undefined;
-  /** The client's port, once it has sent. */
-  #clientPort: number | undefined;
-  #clientAddress = "";
-  #flow: Flow | undefined;
-  #movedAt = performance.now();
-  #reportedAt = Number.NEGATIVE_INFINITY;
-  #reason: CloseReason = "done";
+  /** Known once the client has sent. */
+  #port: number | undefined;
+  #address = "";
 
-  constructor(host: SessionHost, request: AssociationRequest, inner: UdpSocket) {
-    const { socket, place, user } = request;
-    const { idleTimeoutMs } = host.deps;
-    this.#host = host;
-    this.#request = request;
-    this.#inner = inner;
-    const tab = host.deps.limits.meterOf(place);
-    this.#meter = tab && new MeteredDatagrams(tab);
-    this.#outer = new DatagramPort(host.deps.outbound, host.dialOptions(user, place.signal), {
-      onSent: (data, target) => {
-        this.#flowTo(target).up += data.length;
-      },
-      onReceived: (data, source) => this.#toClient(data, source),
-      onFailed: (target, error) => this.#reportFailure(target, error),
+  constructor(host: SessionHost, { socket, client, user, place }: AssociationRequest, port: UdpSocket) {
+    this.#client = client;
+    this.#socket = port;
+    this.association = new Association(host, {
+      carrier: socket,
+      client,
+      user,
+      place,
+      toClient: (source, data) => this.#send(source, data),
     });
-    inner.on("message", (bytes, { address, port }) => this.#fromClient(bytes, address, port));
-    this.#idleTimer = setInterval(() => this.#checkIdle(), idleTimeoutMs / RELAY_LIMITS.IDLE_CHECKS);
-    // A connection that ends gives its place back, which aborts it too.
-    const onAbort = (): void => {
-      if (!socket.closed) this.#end("closed");
-    };
-    place.signal.addEventListener("abort", onAbort);
-    this.ended = new Promise((resolve) => {
-      socket.once("close", () => {
-        place.signal.removeEventListener("abort", onAbort);
-        this.#close();
-        resolve();
-      });
-    });
+    port.on("message", (bytes, { address, port }) => this.#received(bytes, address, port));
+    socket.once("close", () => port.close());
   }
 
-  /** The flow begins with the first datagram that leaves. */
-  #flowTo(target: Target): Flow {
-    if (this.#flow !== undefined) return this.#flow;
-    this.#flow = this.#host.open(this.#wishFor(target));
-    this.#flow.onCut = () => this.#end("closed");
-    return this.#flow;
-  }
-
-  #wishFor({ host, port }: Target): Wish {
-    const { client, user } = this.#request;
-    return { kind: "udp", client, user, label: formatAuthority(host, port) };
-  }
-
-  #fromClient(bytes: Buffer, address: string, port: number): void {
-    if (this.#clientPort === undefined) {
-      if (canonicalIp(withoutZone(address)) !== this.#request.client) return;
-      this.#clientPort = port;
-      this.#clientAddress = address;
-    } else if (port !== this.#clientPort || address !== this.#clientAddress) return;
+  #received(bytes: Buffer, address: string, port: number): void {
+    if (this.#port === undefined) {
+      if (canonicalIp(withoutZone(address)) !== this.#client) return;
+      this.#port = port;
+      this.#address = address;
+    } else if (port !== this.#port || address !== this.#address) return;
     const part = decodeDatagram(bytes);
-    const now = performance.now();
-    const datagram = part && this.#reassembly.add(part, now);
+    const datagram = part && this.#reassembly.add(part, performance.now());
     if (datagram === undefined) return;
-    this.#movedAt = now;
-    if (this.#meter?.pass("up", datagram.data.length) === false) return;
-    this.#outer.send(datagram.data, { host: datagram.host, port: datagram.port });
+    this.association.send(datagram.data, { host: datagram.host, port: datagram.port });
   }
 
-  #toClient(data: Buffer, source: Endpoint): void {
-    if (this.#clientPort === undefined) return;
-    this.#movedAt = performance.now();
-    if (this.#meter?.pass("down", data.length) === false) return;
-    const isSent = sendDatagram(
-      this.#inner,
-      encodeDatagram(source, data),
-      this.#clientPort,
-      this.#clientAddress,
-    );
-    if (isSent && this.#flow !== undefined) this.#flow.down += data.length;
-  }
-
-  #reportFailure(target: Target, error: CausewayError): void {
-    const now = performance.now();
-    if (now - this.#reportedAt < RELAY_LIMITS.UDP_REPORT_INTERVAL_MS) return;
-    this.#reportedAt = now;
-    this.#host.reportFailure(error, this.#wishFor(target));
-  }
-
-  #checkIdle(): void {
-    if (performance.now() - this.#movedAt >= this.#host.deps.idleTimeoutMs) this.#end("idle");
-  }
-
-  #end(reason: CloseReason): void {
-    this.#reason = reason;
-    this.#request.socket.destroy();
-  }
-
-  #close(): void {
-    clearInterval(this.#idleTimer);
-    this.#inner.close();
-    this.#outer.close();
-    this.#meter?.leave();
-    if (this.#flow !== undefined) this.#host.close(this.#flow, this.#reason);
+  #send(source: Endpoint, data: Buffer): boolean {
+    if (this.#port === undefined) return false;
+    return sendDatagram(this.#socket, encodeDatagram(source, data), this.#port, this.#address);
   }
 }
 

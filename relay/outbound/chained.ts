@@ -31,6 +31,9 @@ export class ChainedOutbound implements Outbound {
   }
 
   async connect(target: Target, options: DialOptions): Promise<Socket> {
+    const { timeoutMs = RELAY_LIMITS.CONNECT_TIMEOUT_MS } = this.#options;
+    // Addresses that nobody answers for must not each take as long.
+    const endsAt = performance.now() + timeoutMs;
     let failure: unknown;
     for (const host of judged(target, options.refusal)) {
       try {
@@ -38,8 +41,8 @@ export class ChainedOutbound implements Outbound {
       } catch (error) {
         failure = error;
         // The other addresses of a name do not help where the proxy itself is at fault.
-        if (options.signal.aborted || (error instanceof CausewayError && error.code === "proxy_failed"))
-          break;
+        const isHopeless = error instanceof CausewayError && error.code === "proxy_failed";
+        if (isHopeless || options.signal.aborted || performance.now() >= endsAt) break;
       }
     }
     throw failure;

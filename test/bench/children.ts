@@ -32,7 +32,7 @@ export async function startProgram(
   port: number | undefined,
 ): Promise<Child> {
   // Peers log every connection; what our own scripts say is an error.
-  const errors = command === process.execPath ? "inherit" : "ignore";
+  const errors = [command, ...args].includes(process.execPath) ? "inherit" : "ignore";
   // As many descriptors as the system lets: ten thousand connections of a proxy take two each.
   const script = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$@"';
   const child = spawn("sh", ["-c", script, "sh", command, ...args], { stdio: ["ignore", "ignore", errors] });

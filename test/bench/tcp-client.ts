@@ -1,14 +1,18 @@
 // One bulk transfer for the relay benchmarks, in a process of its own: through SOCKS5, or straight where the path is a
-// plain TCP forward. Prints the seconds from the first payload byte to the last as JSON; fails on any missing byte.
+// plain TCP forward. Prints the seconds from the request to the last byte, and the bytes, as JSON; fails on any missing byte.
 
 import { connect, type Socket } from "node:net";
 
 interface Transfer {
+  /** 127.0.0.1 unless told. */
+  readonly host?: string;
   readonly port: number;
   /** The target asked of the SOCKS proxy; absent: the port itself leads to the origin. */
   readonly socksTarget?: number;
   readonly direction: "down" | "up";
   readonly bytes: number;
+  /** A download that is not done by then is broken off; what has come counts. */
+  readonly withinMs?: number;
 }
 
 const CHUNK = Buffer.alloc(256 * 1024, "causeway ");
@@ -22,7 +26,7 @@ let answer = "";
 let handshakeLeft = transfer.socksTarget === undefined ? 0 : 2 + CONNECT_REPLY_BYTES;
 
 const socket: Socket = connect({
-  host: "127.0.0.1",
+  host: transfer.host ?? "127.0.0.1",
   port: transfer.port,
   noDelay: true,
   allowHalfOpen: true,
@@ -38,7 +42,10 @@ socket.on("connect", () => {
 socket.on("end", finish);
 socket.on("error", reject);
 
-process.stdout.write(JSON.stringify({ seconds: await promise }));
+const seconds = await promise;
+process.stdout.write(
+  JSON.stringify({ seconds, bytes: transfer.direction === "down" ? received : transfer.bytes }),
+);
 process.exit(0);
 
 /** RFC 1928 section 4. Sent after the method's answer: some servers read no more than one message at a time. */
@@ -63,6 +70,8 @@ function onBytes(bytes: Uint8Array): boolean {
 
 function begin(): void {
   startedAt = performance.now();
+  const { withinMs } = transfer;
+  if (withinMs !== undefined) setTimeout(() => resolve((performance.now() - startedAt) / 1_000), withinMs);
   if (transfer.direction === "down") socket.write(`D ${transfer.bytes}\n`);
   else upload();
 }

@@ -1,5 +1,6 @@
 // The far end of the relay benchmarks. A client's first line says what to do: "D N" sends N bytes and ends, "U N" reads
 // N bytes and answers how many came; it does not wait for the client's end, because some proxies know no half-close.
+// Arguments: the port, and the address if it is not 127.0.0.1.
 
 import { createServer, type Socket } from "node:net";
 
@@ -13,7 +14,7 @@ createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     if (command === "D") send(socket, Number(count));
     else receive(socket, Number(count), first.length - lineEnd - 1);
   });
-}).listen(Number(process.argv[2]), "127.0.0.1");
+}).listen(Number(process.argv[2]), process.argv[3] ?? "127.0.0.1");
 
 function send(socket: Socket, length: number): void {
   let left = length;

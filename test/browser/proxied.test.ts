@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -10,6 +11,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listenForTest, relayConfig, startRelay } from "../relay/harness.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { selfSigned } from "../support/certificate.ts";
 
 /** A name that the relay alone knows. */
 const NAME = "site.test";
@@ -46,16 +48,24 @@ async function startProxy() {
   return startRelay({ config: { dns: { ...relayConfig().dns, hosts_file } } });
 }
 
-describe.each(["socks5", "http"])("a browser with the relay as its %s proxy", (scheme) => {
+describe.each([
+  ["socks5", "http", ["socks"]],
+  ["socks5", "https", ["socks"]],
+  ["http", "http", ["connect", "proxy"]],
+  ["http", "https", ["connect"]],
+] as const)("a browser with the relay as its %s proxy, for a site by %s", (scheme, site, used) => {
   it("loads pages, uploads and opens WebSockets by names that only the relay knows", async () => {
-    const port = await listenForTest(createServer(answer).on("upgrade", greet));
+    const server = site === "https" ? createSecureServer(selfSigned(), answer) : createServer(answer);
+    const port = await listenForTest(server.on("upgrade", greet));
     const running = await startProxy();
     const context = await browser.newContext({
       proxy: { server: `${scheme}://127.0.0.1:${running.port}` },
+      // Nobody but this test has signed the site's certificate.
+      ignoreHTTPSErrors: true,
     });
     try {
       const page = await context.newPage();
-      await page.goto(`http://${NAME}:${port}/`);
+      await page.goto(`${site}://${NAME}:${port}/`);
       expect(await page.title()).toBe("through the relay");
       const took = await page.evaluate(async () => {
         const reply = await fetch("/", { method: "POST", body: new Uint8Array(300_000) });
@@ -69,14 +79,14 @@ describe.each(["socks5", "http"])("a browser with the relay as its %s proxy", (s
             socket.onmessage = ({ data }) => resolve(String(data));
             socket.onerror = () => reject(new Error("no WebSocket"));
           }),
-        `ws://${NAME}:${port}/`,
+        `${site.replace("http", "ws")}://${NAME}:${port}/`,
       );
       expect(word).toBe("hello");
     } finally {
       await context.close();
     }
     const kinds = new Set(running.of("connection_opened").map(({ kind }) => kind));
-    expect([...kinds].sort()).toEqual(scheme === "socks5" ? ["socks"] : ["connect", "proxy"]);
+    expect([...kinds].sort()).toEqual(used);
     for (const { target } of running.of("connection_opened")) expect(target).toContain(NAME);
   });
 });

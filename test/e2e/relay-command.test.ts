@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -97,6 +97,20 @@ describe("causeway relay", { timeout: 30_000 }, () => {
     ]);
     expect(stdout).toBe("status 200\n");
     expect((await slow).stdout).toHaveLength(5_000);
+  });
+
+  it("keeps a SIGHUP that comes while it starts, and reads the configuration again then", async () => {
+    const config = join(directory, "pipe.toml");
+    await promisify(execFile)("mkfifo", [config]);
+    run = runCli(["relay", "--config", config], { cwd: directory });
+    // The pipe opens once the relay reads it, so by then it starts; and it goes on when it gets the text.
+    const pipe = await open(config, "w");
+    run.child.kill("SIGHUP");
+    await pipe.writeFile(RELAY);
+    await pipe.close();
+    await run.until(/mixed inbound listens on/);
+    await writeFile(config, RELAY);
+    await expect.poll(() => run?.err, { timeout: 5_000 }).toMatch(/"config_reloaded","kept":1,"started":0/);
   });
 
   it("exits with 2 when the file has no [relay], and for a secret that is not set", async () => {

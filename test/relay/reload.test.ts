@@ -2,8 +2,9 @@
 
 import { createServer } from "node:http";
 import { connect } from "node:net";
+import { Worker } from "node:worker_threads";
 import * as v from "valibot";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { hashPassword } from "../../relay/password.ts";
 import { RuleSchema } from "../../shared/config/outbound-schema.ts";
 import type { RelayConfig } from "../../shared/config/schema.ts";
@@ -37,6 +38,40 @@ function accepts(port: number): Promise<boolean> {
   return new Promise<boolean>((resolve) => {
     socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
   }).finally(() => void socket.destroy());
+}
+
+/** Connects again and again from a thread of its own, until the test ends. */
+function knockAt(port: number) {
+  const code = `
+    const { parentPort, workerData: port } = require("node:worker_threads");
+    const { connect } = require("node:net");
+    const knock = () => {
+      const socket = connect(port, "127.0.0.1");
+      // By reset, or the machine would soon have no ports left.
+      socket.once("connect", () => { parentPort.postMessage(true); socket.resetAndDestroy(); });
+      socket.once("error", () => parentPort.postMessage(false));
+      // No faster than they are accepted: the listener's queue would be full.
+      socket.once("close", () => setTimeout(knock, 1));
+    };
+    for (let lane = 0; lane < 3; lane++) knock();`;
+  const worker = new Worker(code, { eval: true, workerData: port });
+  onTestFinished(async () => void (await worker.terminate()));
+  let answered = 0;
+  let refused = 0;
+  worker.on("message", (isServed: boolean) => {
+    answered++;
+    if (!isServed) refused++;
+  });
+  return {
+    get refused() {
+      return refused;
+    },
+    /** Resolves once some more have been answered. */
+    async more(): Promise<void> {
+      const enough = answered + 8;
+      await vi.waitFor(() => expect(answered).toBeGreaterThan(enough), { timeout: 5_000, interval: 1 });
+    },
+  };
 }
 
 describe("Relay.reload", () => {
@@ -92,6 +127,41 @@ describe("Relay.reload", () => {
     client.send("on");
     expect(String(await client.take(2))).toBe("on");
   });
+
+  it.each([1, 2])(
+    "refuses nobody while it replaces a changed inbound on its port, by %i threads",
+    async (workers) => {
+      const listen = `127.0.0.1:${await closedPort()}`;
+      const echo = await startEcho();
+      const kinds = [
+        { kind: "socks" },
+        { kind: "http" },
+        { kind: "tcp", target: `127.0.0.1:${echo}` },
+        { kind: "ingress", key: "a-key-that-is-long-enough-for-it" },
+        { kind: "mixed" },
+      ].map((raw) => inboundConfig({ listen, ...raw }));
+      const running = await startRelay({ config: { workers }, inbound: { listen } });
+      const silent = await RawClient.open(running.port);
+      const open = await openSocks(running.port, "127.0.0.1", echo);
+      const knocks = knockAt(running.port);
+      for (const inbound of Array.from({ length: 6 }, () => kinds).flat()) {
+        await knocks.more();
+        const report = await running.relay.reload(relayConfig({ config: { workers, inbounds: [inbound] } }));
+        expect(report).toEqual({ kept: 0, started: 1, stopped: 1, failed: [] });
+        expect(running.relay.listening).toMatchObject([{ kind: inbound.kind, port: running.port }]);
+      }
+      await knocks.more();
+      expect(knocks.refused).toBe(0);
+      // Whoever had connected and not said anything yet is served, too, as it was then.
+      silent.send([5, 1, 0]);
+      expect([...(await silent.take(2))]).toEqual([5, 0]);
+      open.send("on");
+      expect(String(await open.take(2))).toBe("on");
+      const client = await openSocks(running.port, "127.0.0.1", echo);
+      client.send("new");
+      expect(String(await client.take(3))).toBe("new");
+    },
+  );
 
   it("replaces a UDP forward on its port", async () => {
     const port = await closedPort();

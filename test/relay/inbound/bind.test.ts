@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { SocksClient } from "socks";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { failingOutbound, RawClient, type RunningRelay, socksRequest, startRelay } from "../harness.ts";
+import { namedPort } from "../../support/named-port.ts";
+import { failingOutbound, RawClient, socksRequest, startRelay } from "../harness.ts";
 
 /** Asks for a connection of `host`; the client and the port that was opened. */
 async function bind(
@@ -28,10 +29,6 @@ async function connectFrom(localAddress: string, port: number): Promise<RawClien
   return client;
 }
 
-function freePortOf({ relay }: RunningRelay): number {
-  return relay.inbounds[0]?.port ?? 0;
-}
-
 describe("SOCKS5 BIND", () => {
   it("says where it listens, then who has connected, and carries the connection", async () => {
     const running = await startRelay();
@@ -47,6 +44,17 @@ describe("SOCKS5 BIND", () => {
     expect((await peer.rest()).toString()).toBe("to peer");
     peer.socket.end();
     expect(await running.event("connection_closed")).toMatchObject({ kind: "socks", up: 7, down: 9 });
+  });
+
+  it("listens nowhere for a peer that this machine has no way to", async () => {
+    const running = await startRelay();
+    const client = await RawClient.open(running.port);
+    client.send([5, 1, 0]);
+    await client.take(2);
+    // A link-local address that names no link.
+    client.send([5, 2, 0, 4, 0xfe, 0x80, ...new Array(13).fill(0), 1, 0, 21]);
+    expect([...(await client.take(10))]).toEqual([5, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
+    expect(await running.event("dial_failed")).toMatchObject({ target: "[fe80::1]:21" });
   });
 
   it("lets nobody in but the named peer, and that one still", async () => {
@@ -112,9 +120,7 @@ describe("SOCKS5 BIND", () => {
   });
 
   it("takes its ports from bind_ports and answers 1 when they are all taken", async () => {
-    const probe = await startRelay();
-    const port = freePortOf(probe);
-    await probe.relay.stop();
+    const port = await namedPort();
     const running = await startRelay({ inbound: { bind_ports: `${port}` } });
     expect((await bind(running.port, "127.0.0.1")).bound).toBe(port);
     expect((await bind(running.port, "127.0.0.1")).reply[1]).toBe(1);

@@ -1,8 +1,10 @@
 // Threat: a client or an origin that stops in the middle of a body and keeps everything open.
 
 import { createServer } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import { listenForTest, RawClient, startRelay, startTarget } from "../harness.ts";
+import { CausewayError } from "../../../shared/errors.ts";
+import { listenForTest, RawClient, startRelay, startTarget, takeResponse } from "../harness.ts";
 
 const config = { idle_timeout: 600 };
 
@@ -17,12 +19,11 @@ describe("a body that stalls", () => {
     await client.takeThrough("half");
     expect(await client.rest()).toHaveLength(0);
     const { kind, down, reason } = await running.event("connection_closed");
-    expect([kind, down]).toEqual(["proxy", 4]);
-    expect(reason).not.toBe("done");
+    expect([kind, down, reason]).toEqual(["proxy", 4, "idle"]);
     expect(running.relay.ledger.active).toBe(0);
   });
 
-  it("of the client's ends both connections after the idle timeout", async () => {
+  it("of the client's is answered 408 and ends both connections after the idle timeout", async () => {
     const running = await startRelay({ config });
     let isGone = false;
     const origin = await listenForTest(
@@ -35,9 +36,37 @@ describe("a body that stalls", () => {
     );
     const client = await RawClient.open(running.port);
     client.send(`POST http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf`);
-    expect(await client.rest()).toHaveLength(0);
+    expect(String(await client.rest())).toMatch(
+      /^HTTP\/1\.1 408 [\s\S]*connection: close[\s\S]*"request_timeout"/i,
+    );
     await vi.waitFor(() => expect(isGone).toBe(true));
-    await vi.waitFor(() => expect(running.relay.ledger.active).toBe(0));
+    expect(await running.event("connection_closed")).toMatchObject({ up: 4, reason: "idle" });
+    expect(running.relay.ledger.active).toBe(0);
+  });
+
+  it("of the client's counts as refused where its target has not been reached yet", async () => {
+    const late = () =>
+      delay(2 * config.idle_timeout).then(() => Promise.reject(new CausewayError("dial_timeout")));
+    const running = await startRelay({ config, parts: { outbound: { connect: late, reach: late } } });
+    const client = await RawClient.open(running.port);
+    client.send("POST http://a.example/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf");
+    expect(String(await client.rest())).toMatch(/^HTTP\/1\.1 408 /);
+    expect(running.relay.ledger.seal(Date.now())?.services).toMatchObject([
+      { kind: "proxy", requests: 1, errors: 1, aborted: 0 },
+    ]);
+  });
+
+  it("before it has a head is answered 504, and the client's connection lives on", async () => {
+    const running = await startRelay({ config });
+    const silent = await startTarget(() => undefined);
+    const origin = await listenForTest(createServer((_, res) => res.end("fine")));
+    const client = await RawClient.open(running.port);
+    client.send(`GET http://127.0.0.1:${silent}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const { head, body } = await takeResponse(client);
+    expect(head).toMatch(/^HTTP\/1\.1 504 /);
+    expect(JSON.parse(body).error.code).toBe("upstream_timeout");
+    client.send(`GET http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect((await takeResponse(client)).body).toBe("fine");
   });
 
   it("in a tunnel ends it as idle", async () => {

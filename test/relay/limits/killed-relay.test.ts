@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { hashPassword } from "../../../relay/password.ts";
-import { claimPort } from "../../../relay/serve/listen.ts";
+import { namedPort } from "../../support/named-port.ts";
 import { RawClient, socksRequest, startTarget } from "../harness.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
@@ -51,7 +51,7 @@ async function download(port: number, target: number, enough: number, onEnough: 
 
 it("counts every byte that a killed relay has moved, and at most one lease too much", async () => {
   const state = await mkdtemp(join(tmpdir(), "causeway-killed-"));
-  const port = await claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
+  const port = await namedPort();
   const config = join(state, "causeway.toml");
   const lines = [
     "[relay]",

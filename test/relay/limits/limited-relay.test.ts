@@ -92,7 +92,8 @@ describe("a user's rate", () => {
     expect(await client.rest()).toHaveLength(4 * MB);
     const seconds = (performance.now() - from) / 1_000;
     expect(seconds).toBeGreaterThan(0.85);
-    expect(seconds).toBeLessThan(1.5);
+    // Generous: a machine under load makes up for late turns only so far.
+    expect(seconds).toBeLessThan(2.5);
     expect(await event("connection_closed")).toMatchObject({ up: 4 * MB, down: 4 * MB, reason: "done" });
   });
 });
@@ -119,6 +120,61 @@ describe("a user's quota", () => {
     expect((await ask(port, await startEcho())).reply).toBe(2);
     expect(await httpAsk(port, await closedPort())).toMatch(/^HTTP\/1.1 403 [\s\S]*"traffic_exceeded"/);
     expect(of("limit_reached")).toHaveLength(2);
+  });
+});
+
+describe("heads of plain requests", () => {
+  const credentials = Buffer.from("alice:secret").toString("base64");
+  const quota = { bytes: 1 * MB, period: "total" } as const;
+
+  /** Sends one request with a large field; resolves to the client, the reply's head, and the head that the origin got. */
+  async function askLarge(port: number, more: string) {
+    const seen = Promise.withResolvers<string>();
+    const origin = await startTarget((socket) => {
+      let head = "";
+      socket.on("end", () => void socket.end());
+      socket.on("data", (chunk) => {
+        head += chunk.toString("latin1");
+        if (!head.includes("\r\n\r\n")) return;
+        seen.resolve(head);
+        const status =
+          more === "" ? "200 OK" : "101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade";
+        socket.write(`HTTP/1.1 ${status}\r\nX-Large: ${"y".repeat(3_000)}\r\n`);
+        socket.write(more === "" ? "Content-Length: 4\r\n\r\nbody" : "\r\nbody");
+      });
+    });
+    const client = await RawClient.open(port);
+    client.send(`GET http://127.0.0.1:${origin}/a HTTP/1.1\r\nHost: x\r\nX-Large: ${"x".repeat(5_000)}\r\n`);
+    client.send(`${more}Proxy-Authorization: Basic ${credentials}\r\n\r\n`);
+    const reply = await client.takeThrough("\r\n\r\n");
+    await client.take(4);
+    return { client, sent: withoutHop(await seen.promise), received: withoutHop(reply) };
+  }
+
+  /** A head without the fields that each hop writes for itself. */
+  function withoutHop(head: string): string {
+    return head.replace(/^(?:connection|keep-alive|upgrade):.*\r\n/gim, "");
+  }
+
+  it.each([
+    ["a request", ""],
+    ["an upgrade", "Upgrade: x\r\nConnection: upgrade\r\n"],
+  ])("are paid for to the byte, and are no bytes of a body: %s", async (_, more) => {
+    const { relay, port, event } = await startLimited({ quota });
+    const { client, sent, received } = await askLarge(port, more);
+    client.socket.end();
+    expect(await event("connection_closed")).toMatchObject({ up: 0, down: 4 });
+    const left = relay.stats().terms[0]?.quota?.left ?? Number.NaN;
+    expect(quota.bytes - left).toBe(sent.length + received.length + 4);
+  });
+
+  it("cannot be used to go past a quota", async () => {
+    const { port } = await startLimited({ quota: { bytes: 40_000, period: "total" } });
+    const asked = async () => {
+      for (let count = 0; count < 10; count++) await askLarge(port, "");
+    };
+    await expect(asked()).rejects.toThrow();
+    expect(await httpAsk(port, await closedPort())).toMatch(/^HTTP\/1.1 403 [\s\S]*"traffic_exceeded"/);
   });
 });
 

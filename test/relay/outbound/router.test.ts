@@ -2,6 +2,9 @@
 
 import { createServer, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { ChainedOutbound } from "../../../relay/outbound/chained.ts";
+import { DirectOutbound } from "../../../relay/outbound/direct.ts";
+import { HttpConnectClient } from "../../../relay/outbound/http-client.ts";
 import type { DialOptions } from "../../../relay/outbound/outbound.ts";
 import { Router } from "../../../relay/outbound/router.ts";
 import { hashPassword } from "../../../relay/password.ts";
@@ -146,6 +149,26 @@ describe("Router", () => {
     const failed = expect(dial).rejects.toMatchObject({ code: "dial_failed" });
     setImmediate(() => controller.abort());
     await failed;
+  });
+
+  it("tries the addresses of a name within one time, not one after the other for ever", async () => {
+    let asked = 0;
+    const silent = await startTarget((socket) => {
+      asked++;
+      socket.resume();
+    });
+    const outbound = new ChainedOutbound({
+      server: { host: "127.0.0.1", port: silent },
+      tls: false,
+      via: new DirectOutbound(),
+      serverRefusal: anything,
+      machineFor: (target) => new HttpConnectClient(target, undefined),
+      timeoutMs: 60,
+    });
+    const addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
+    const dial = outbound.connect({ host: "a.example", port: 80, addresses }, OPTIONS);
+    await expect(dial).rejects.toMatchObject({ code: "dial_timeout" });
+    expect(asked).toBe(1);
   });
 
   it("judges an address in any spelling before a proxy gets it", async () => {
