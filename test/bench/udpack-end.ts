@@ -11,20 +11,21 @@ import type { UdpackEnd } from "./udpack-tunnels.ts";
 const IDLE_TIMEOUT_MS = 60_000;
 
 const [, , port, order] = process.argv;
-const { role, to, offload, mtu } = JSON.parse(order ?? "{}") as UdpackEnd;
+const { role, host, to, offload, mtu } = JSON.parse(order ?? "{}") as UdpackEnd;
 
 if (role === "server") {
-  const server = await testServer({ port: Number(port), offload, mtu });
+  const server = await testServer({ address: host, port: Number(port), offload, mtu });
   mustRun(server.engine);
   server.on("session", (session) => {
     session.on("stream", (stream) => {
-      const target = connect({ host: "127.0.0.1", port: to, allowHalfOpen: true, noDelay: true });
+      const target = connect({ host, port: to, allowHalfOpen: true, noDelay: true });
       target.once("error", () => stream.destroy());
       target.once("connect", () => forward(stream, target));
     });
   });
 } else {
-  const client = testClient(to, { offload, mtu, persistent: true });
+  const server = { host, portFirst: to, portLast: to };
+  const client = testClient(to, { server, offload, mtu, persistent: true });
   client.on("session", ({ engine }) => mustRun(engine));
   createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     forward(socket, client.openStream());

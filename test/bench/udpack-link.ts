@@ -3,13 +3,17 @@
 
 import { createServer } from "node:net";
 import { LossyLink } from "../support/lossy-link.ts";
-import type { LinkCounts, LinkOrder } from "./udpack-tunnels.ts";
+import type { LinkCounts } from "./tun-direction.ts";
+import type { DatagramLinkOrder } from "./udpack-tunnels.ts";
 
 /** IPv4 and UDP around each datagram. */
 const HEADER_BYTES = 28;
 
 const [, , port, order] = process.argv;
-const link = await LossyLink.open({ ...(JSON.parse(order ?? "{}") as LinkOrder), port: Number(port) });
+const link = await LossyLink.open({
+  ...(JSON.parse(order ?? "{}") as DatagramLinkOrder),
+  port: Number(port),
+});
 const bytes = { up: 0, down: 0 };
 link.watch((data, up) => {
   bytes[up ? "up" : "down"] += data.length + HEADER_BYTES;

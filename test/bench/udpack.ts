@@ -1,55 +1,50 @@
 // `npm run bench:udpack`: one download at a time through UDPack with each of its engines and through kcptun, every tunnel a
-// TCP forward with ends of their own processes and datagrams of 1,400 bytes. On clean loopback, then over a link in user space
-// with a bottleneck, 50 ms of round trip, and loss. MB/s, CPU of both ends, bytes on the wire; rounds are interleaved. Loopback
-// only; ends by itself after about five minutes. `-- --quick`: one short round; `-- clean` or `-- lossy`: that part
-// alone. Elsewhere's load shows as wide ranges: CPU per GB is then the steadier figure.
+// TCP forward with ends of their own processes and datagrams of 1,400 bytes. On clean loopback; then, beside TCP itself, over
+// a link with a bottleneck, 50 ms of round trip, and loss: two network namespaces, which take root, or else a link for
+// datagrams alone. Rounds are interleaved; ends by itself after about six minutes. `-- --quick`: one short round; `-- clean` or
+// `-- lossy`: that part alone; `-- gib`: 1 GiB per engine instead. Elsewhere's load shows as wide ranges: CPU per GB is
+// then the steadier figure.
 
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { claimPort } from "../../relay/serve/listen.ts";
 import { engineOpener } from "../../relay/udpack/engine/open.ts";
-import { isInstalled, startScript } from "./children.ts";
-import { machineLine, median, medianRatio, table } from "./figures.ts";
+import { type Child, isInstalled, startScript } from "./children.ts";
+import { machineLine } from "./figures.ts";
+import { openTunNetwork, type TunNetwork, whyNoTunNetwork } from "./tun-network.ts";
+import type { LinkProbe } from "./tun-probe.ts";
+import { cleanAims, cleanTable, lossyAims, lossyTable } from "./udpack-aims.ts";
+import { gibTable } from "./udpack-gib.ts";
+import { LOOPBACK } from "./udpack-side.ts";
+import { compare, type Download, warmUp } from "./udpack-transfers.ts";
 import { kcptun, MTU, type Path, plainTcp, startTunnel, type Tunnel, udpack } from "./udpack-tunnels.ts";
 
-const run = promisify(execFile);
 const QUICK = process.argv.includes("--quick");
-const ROUNDS = QUICK ? 1 : 3;
+const CLEAN_ROUNDS = QUICK ? 3 : 5;
+const LOSSY_ROUNDS = QUICK ? 1 : 3;
 const MIB = 1024 ** 2;
-const CLEAN_BYTES = (QUICK ? 64 : 256) * MIB;
-const LOSSY_BYTES = (QUICK ? 16 : 64) * MIB;
-/** The first transfer through each tunnel, which does not count, as a part of the others. */
-const FIRST_PART = 1 / 4;
-const TRANSFER_TIMEOUT_MS = 120_000;
 const MB = 1e6;
-const GB = 1e9;
+const CLEAN: Download = { bytes: (QUICK ? 64 : 256) * MIB, withinMs: 60_000 };
+const LOSSY: Download = { bytes: (QUICK ? 32 : 64) * MIB, withinMs: QUICK ? 4_000 : 8_000 };
 const LOSSES = [0, 0.01, 0.05] as const;
 const LINK = { delayMs: 25, rate: 25e6, queueBytes: 1e6 } as const;
+/** IPv4 and UDP around each datagram. */
+const HEADER_BYTES = 28;
+const PROBE_TIMEOUT_MS = 20_000;
+/** Of TCP, which is no tunnel: BBR for the record. */
+const CONGESTION_CONTROLS = ["bbr", "cubic"] as const;
 const WINDOW = 4_096;
 /** Packets that the lossy link and its queue hold: more of kcptun's, which knows no congestion, only fill the queue. */
 const LINK_WINDOW = 1_536;
-const SPEED_HEAD = [
-  "tunnel",
-  "MB/s",
-  "from-to",
-  "ratio to kcptun",
-  "CPU-s per GB",
-  "ratio to kcptun",
-] as const;
 const KCPTUN_MODES = ["fast2", "fast3"] as const;
 
-interface Figures {
-  readonly mbPerS: number[];
-  readonly cpuSPerGb: number[];
-  /** Bytes on the wire for each byte of payload: with it, and against it. */
-  readonly wireDown: number[];
-  readonly wireUp: number[];
-}
+// Otherwise the end would come without its listeners, and namespaces and children would stay. A second signal, which npm and
+// terminals send, must not end it sooner.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
 
 const missing: string[] = [];
+const aims: string[] = [];
 const engines = await workingEngines();
 const hasKcptun = ["kcptun-client", "kcptun-server"].every(isInstalled);
 if (!hasKcptun) missing.push("kcptun (not installed)");
@@ -57,13 +52,15 @@ missing.push(
   isInstalled("hysteria")
     ? "hysteria 2 (its datagrams cannot be set to the same size)"
     : "hysteria 2 (not installed)",
-  "TCP over the lossy link (it would take network namespaces joined by a TUN device, and root)",
 );
-const originPort = await claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
-const origin = await startScript("tcp-origin.ts", originPort);
-try {
-  const load = loadavg()[0] ?? Number.NaN;
-  say(`${machineLine()}; load average before: ${load.toFixed(1)}`);
+say(`${machineLine()}; load average before: ${loadavg()[0]?.toFixed(1)}`);
+if (process.argv.includes("gib")) {
+  say(`\nClean loopback: one download of 1 GiB\n\n${await gibTable(engines)}`);
+} else {
+  await everything();
+}
+
+async function everything(): Promise<void> {
   say(`UDP payload up to ${MTU} bytes; sockets may ask for ${socketBufferBytes()} bytes of receive buffer.`);
   say("UDPack: relay/udpack/endpoint as a bare TCP forward. kcptun: AES-128, no FEC, no compression;");
   say(
@@ -71,9 +68,10 @@ try {
   );
   say(`Not measured: ${missing.join("; ")}.`);
   if (!process.argv.includes("lossy")) await clean();
-  if (!process.argv.includes("clean")) for (const loss of LOSSES) await lossy(loss);
-} finally {
-  await origin.stop();
+  if (!process.argv.includes("clean")) await lossy();
+  if (aims.length === 0) return;
+  say(`\nAims${QUICK ? " (short runs say little of them)" : ""}:\n`);
+  for (const aim of aims) say(`- ${aim}`);
 }
 
 function say(text: string): void {
@@ -99,119 +97,121 @@ function socketBufferBytes(): string {
 }
 
 async function clean(): Promise<void> {
-  const tunnels = [plainTcp(originPort), ...(await startAll(CLEAN_BYTES, [WINDOW]))];
-  const figures = await compare("clean", tunnels, CLEAN_BYTES);
-  say(`\nClean loopback: downloads of ${CLEAN_BYTES / MIB} MiB, rounds: ${ROUNDS}\n`);
-  say(table(SPEED_HEAD, rows(figures, speedCells)));
+  const { path, origin } = await loopback();
+  try {
+    const tunnels = [plainTcp(path), ...(await startAll(path, CLEAN, [WINDOW]))];
+    const measured = await compare("clean", tunnels, CLEAN, CLEAN_ROUNDS);
+    say(`\nClean loopback: downloads of ${CLEAN.bytes / MIB} MiB, rounds: ${CLEAN_ROUNDS}\n`);
+    say(cleanTable(measured));
+    aims.push(...cleanAims(measured));
+  } finally {
+    await origin.stop();
+  }
 }
 
-async function lossy(loss: number): Promise<void> {
-  const tunnels = await startAll(LOSSY_BYTES, [WINDOW, LINK_WINDOW], { ...LINK, loss });
-  const figures = await compare(`${loss * 100} % loss`, tunnels, LOSSY_BYTES);
+async function loopback(): Promise<{ path: Path; origin: Child }> {
+  const originPort = await claimPort({ host: LOOPBACK.host, port: 0, setting: "port" });
+  const origin = await startScript("tcp-origin.ts", originPort);
+  return { path: { near: LOOPBACK, far: LOOPBACK, originPort }, origin };
+}
+
+/** Over the link that TCP can cross as well, where this machine lets one be made. */
+async function lossy(): Promise<void> {
+  const network = await tunNetwork();
+  if (network === undefined) {
+    const { path, origin } = await loopback();
+    try {
+      for (const loss of LOSSES) await overLink({ ...path, datagramLink: { ...LINK, loss } }, loss);
+    } finally {
+      await origin.stop();
+    }
+    return;
+  }
+  try {
+    const { near, far } = network;
+    const originPort = await claimPort({ host: LOOPBACK.host, port: 0, setting: "port" });
+    const script = join(import.meta.dirname, "tcp-origin.ts");
+    const args = [script, String(originPort), far.host];
+    const origin = await far.start(process.execPath, args, { protocol: "tcp", port: originPort });
+    try {
+      for (const loss of LOSSES) {
+        await network.lose(loss);
+        await overLink({ near, far, originPort, network }, loss);
+      }
+    } finally {
+      await origin.stop();
+    }
+  } finally {
+    network.close();
+  }
+}
+
+async function tunNetwork(): Promise<TunNetwork | undefined> {
+  let why = whyNoTunNetwork();
+  try {
+    if (why === undefined) return await openTunNetwork(LINK, MTU + HEADER_BYTES);
+  } catch (error) {
+    why = `the system refused: ${String(error)}`;
+  }
+  say(`\nTCP over the lossy link is left out (two network namespaces with TUN devices: ${why}).`);
+  return undefined;
+}
+
+async function overLink(path: Path, loss: number): Promise<void> {
+  const label = `${loss * 100} % loss`;
   const link = `${LINK.delayMs * 2} ms, ${LINK.rate / MB} MB/s, queue of ${LINK.queueBytes / MB} MB`;
-  say(`\n${loss * 100} % loss: ${link}; downloads of ${LOSSY_BYTES / MIB} MiB, rounds: ${ROUNDS}\n`);
+  const probed = path.network && (await probe(path));
+  const tunnels = await startAll(path, LOSSY, [WINDOW, LINK_WINDOW]);
+  if (path.network) tunnels.push(...CONGESTION_CONTROLS.map((name) => plainTcp(path, name)));
+  const measured = await compare(label, tunnels, LOSSY, LOSSY_ROUNDS);
   say(
-    table(
-      [...SPEED_HEAD, "wire bytes per byte", "and back"],
-      rows(figures, (own, base) => [
-        ...speedCells(own, base),
-        median(own.wireDown).toFixed(3),
-        median(own.wireUp).toFixed(3),
-      ]),
-    ),
+    `\n${label} each way: ${link}; downloads of ${LOSSY.bytes / MIB} MiB, at most ${LOSSY.withinMs / 1_000} s of them; rounds: ${LOSSY_ROUNDS}`,
   );
+  if (probed) say(`Seen from its ends: ${probed}`);
+  say(`\n${lossyTable(measured)}`);
+  if (loss > 0) aims.push(...lossyAims(label, measured));
+}
+
+/** What the link does, by datagrams of its own. */
+async function probe({ near, far }: Path): Promise<string> {
+  const port = await claimPort({ host: LOOPBACK.host, port: 0, setting: "port" });
+  const script = join(import.meta.dirname, "tun-probe.ts");
+  const listening = { protocol: "udp", port } as const;
+  const echo = await far.start(process.execPath, [script, "echo", far.host, String(port)], listening);
+  try {
+    const args = [script, "ask", far.host, String(port), String(LINK.rate)];
+    const seen = JSON.parse(await near.run(process.execPath, args, PROBE_TIMEOUT_MS)) as LinkProbe;
+    const lost = `${(seen.lost * 100).toFixed(2)} % of ${seen.sent} datagrams lost`;
+    return `round trip ${seen.rttMs.toFixed(1)} ms, ${lost}, at most ${(seen.bytesPerS / MB).toFixed(1)} MB/s`;
+  } finally {
+    await echo.stop();
+  }
 }
 
 /** UDPack's engines and the fastest kcptun, warm. */
-async function startAll(bytes: number, windows: readonly number[], path?: Path): Promise<Tunnel[]> {
+async function startAll(path: Path, download: Download, windows: readonly number[]): Promise<Tunnel[]> {
   const tunnels: Tunnel[] = [];
   for (const engine of engines) {
-    const tunnel = await startTunnel(udpack(engine), originPort, path);
+    const tunnel = await startTunnel(udpack(engine), path);
     tunnels.push(tunnel);
-    await transfer(tunnel, bytes * FIRST_PART);
+    await warmUp(tunnel, download);
   }
-  if (hasKcptun) tunnels.push(await fastestKcptun(bytes, windows, path));
+  if (hasKcptun) tunnels.push(await fastestKcptun(path, download, windows));
   return tunnels;
 }
 
-async function fastestKcptun(bytes: number, windows: readonly number[], path?: Path): Promise<Tunnel> {
-  let best: { readonly tunnel: Tunnel; readonly seconds: number } | undefined;
+async function fastestKcptun(path: Path, download: Download, windows: readonly number[]): Promise<Tunnel> {
+  let best: { readonly tunnel: Tunnel; readonly mbPerS: number } | undefined;
   for (const window of windows) {
     for (const mode of KCPTUN_MODES) {
-      const tunnel = await startTunnel(kcptun({ mode, window }), originPort, path);
-      const seconds = await transfer(tunnel, bytes * FIRST_PART);
-      process.stderr.write(
-        `first transfer, ${tunnel.name}: ${((bytes * FIRST_PART) / MB / seconds).toFixed(1)} MB/s\n`,
-      );
-      const slower = best && best.seconds <= seconds ? tunnel : best?.tunnel;
-      if (best === undefined || seconds < best.seconds) best = { tunnel, seconds };
+      const tunnel = await startTunnel(kcptun({ mode, window }), path);
+      const mbPerS = await warmUp(tunnel, download);
+      process.stderr.write(`first transfer, ${tunnel.name}: ${mbPerS.toFixed(1)} MB/s\n`);
+      const slower = best && best.mbPerS >= mbPerS ? tunnel : best?.tunnel;
+      if (best === undefined || mbPerS > best.mbPerS) best = { tunnel, mbPerS };
       await slower?.stop();
     }
   }
   if (best === undefined) throw new Error("Cannot choose settings for kcptun: there are none");
   return best.tunnel;
-}
-
-/** Measures and stops the tunnels. */
-async function compare(
-  label: string,
-  tunnels: readonly Tunnel[],
-  bytes: number,
-): Promise<ReadonlyMap<Tunnel, Figures>> {
-  const figures = new Map<Tunnel, Figures>(
-    tunnels.map((tunnel) => [tunnel, { mbPerS: [], cpuSPerGb: [], wireDown: [], wireUp: [] }]),
-  );
-  try {
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [tunnel, own] of figures) await measure(tunnel, own, bytes);
-      process.stderr.write(`${label}: round ${round + 1} of ${ROUNDS}\n`);
-    }
-  } finally {
-    await Promise.all(tunnels.map((tunnel) => tunnel.stop()));
-  }
-  return figures;
-}
-
-async function measure(tunnel: Tunnel, figures: Figures, bytes: number): Promise<void> {
-  const [cpu, counts] = [tunnel.cpu(), await tunnel.counts()];
-  figures.mbPerS.push(bytes / MB / (await transfer(tunnel, bytes)));
-  figures.cpuSPerGb.push((tunnel.cpu() - cpu) / (bytes / GB));
-  const after = await tunnel.counts();
-  if (counts === undefined || after === undefined) return;
-  figures.wireDown.push((after.down - counts.down) / bytes);
-  figures.wireUp.push((after.up - counts.up) / bytes);
-}
-
-/** Seconds from the request to the last byte. */
-async function transfer(tunnel: Tunnel, bytes: number): Promise<number> {
-  const script = join(import.meta.dirname, "tcp-client.ts");
-  const order = JSON.stringify({ port: tunnel.port, direction: "down", bytes });
-  try {
-    const { stdout } = await run(process.execPath, [script, order], { timeout: TRANSFER_TIMEOUT_MS });
-    return (JSON.parse(stdout) as { seconds: number }).seconds;
-  } catch (error) {
-    throw new Error(`Cannot transfer ${bytes} bytes through ${tunnel.name}`, { cause: error });
-  }
-}
-
-function rows(
-  figures: ReadonlyMap<Tunnel, Figures>,
-  cells: (own: Figures, base: Figures | undefined) => readonly string[],
-): string[][] {
-  const base = [...figures].find(([{ name }]) => name.startsWith("kcptun"))?.[1];
-  return [...figures].map(([{ name }, own]) => [name, ...cells(own, base)]);
-}
-
-function speedCells({ mbPerS, cpuSPerGb }: Figures, base: Figures | undefined): string[] {
-  return [
-    figure(median(mbPerS), 1),
-    `${Math.min(...mbPerS).toFixed(1)}-${Math.max(...mbPerS).toFixed(1)}`,
-    figure(medianRatio(mbPerS, base?.mbPerS ?? []), 2),
-    figure(median(cpuSPerGb), 1),
-    figure(medianRatio(cpuSPerGb, base?.cpuSPerGb ?? []), 2),
-  ];
-}
-
-function figure(value: number, digits: number): string {
-  return Number.isNaN(value) ? "-" : value.toFixed(digits);
 }
