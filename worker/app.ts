@@ -24,12 +24,13 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
     url = parseUrl(request);
     const startedAt = Date.now();
     const clientIp = clientAddress(request, env);
-    if (isControlHost(url.hostname, env.CONTROL_HOSTS))
+    const { hostname } = url;
+    if (isControlHost(hostname, env.CONTROL_HOSTS))
       return await handleControl({ request, url, env, ctx, requestId, clientIp, startedAt });
     config = await currentConfig(env, ctx);
     const meter = isolateMeter();
     const x: Exchange = { request, url, env, ctx, requestId, clientIp, config, meter, startedAt };
-    if (config.channelHosts.has(url.hostname)) return await serveChannelHost(x);
+    if (config.channelHosts.has(hostname)) return await serveChannelHost(x);
     return await handleHost(x);
   } catch (thrown) {
     const response = failureResponse(thrown, { requestId, request });
@@ -49,7 +50,8 @@ function parseUrl(request: Request): URL {
   // query, and "a.test@b.test", "b%2Etest" or a tab in it be another host than the front before this one saw.
   if (!url || /[/?#@\\\t]|%[0-7]/.test(request.headers.get("host") ?? ""))
     throw new CausewayError("bad_request");
-  if (url.hostname.endsWith(".")) url.hostname = url.hostname.replace(/\.+$/, "");
+  const { hostname } = url;
+  if (hostname.endsWith(".")) url.hostname = hostname.replace(/\.+$/, "");
   return url;
 }
 

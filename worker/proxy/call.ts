@@ -129,6 +129,8 @@ export interface Call {
   readonly x: Exchange;
   readonly plan: HostPlan;
   readonly kind: "http" | "ws";
+  /** Of the parsed URL, which makes a new string of it each time that it is asked. */
+  readonly pathname: string;
   /** The client's address for rules, limits, logs and stats: behind trusted proxies the one that they name. */
   readonly clientIp: string;
   /** Set where a trusted proxy handed the request on. */

@@ -39,12 +39,13 @@ export function gatesOf(config: HostConfig): readonly Gate[] {
   return GATES.map((make) => make(config)).filter((gate) => gate !== undefined);
 }
 
-/** The reply of the first gate that answers; undefined when all let the request pass. */
-export async function passGates(call: Call): Promise<Response | undefined> {
-  for (const gate of call.plan.gates) {
-    const passed = gate(call);
-    const reply = passed instanceof Promise ? await passed : passed;
-    if (reply) return reply;
+/** The reply of the first gate that answers; undefined when all let the request pass. A promise only where a gate has to wait. */
+export function passGates(call: Call, from = 0): ReturnType<Gate> {
+  const { gates } = call.plan;
+  for (let index = from; index < gates.length; index++) {
+    const passed = gates[index]?.(call);
+    if (passed instanceof Promise) return passed.then((reply) => reply ?? passGates(call, index + 1));
+    if (passed) return passed;
   }
   return undefined;
 }

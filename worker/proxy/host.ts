@@ -37,13 +37,12 @@ async function logged(call: Call, log: CallLog): Promise<Response> {
 }
 
 async function pass(call: Call): Promise<Response> {
-  const { x, plan, kind } = call;
   try {
-    if (plan.gates.length > 0) {
-      const reply = await passGates(call);
-      if (reply) return answered(call, reply);
-    }
+    const passed = passGates(call);
+    const reply = passed instanceof Promise ? await passed : passed;
+    if (reply) return answered(call, reply);
   } catch (error) {
+    const { x, plan, kind } = call;
     x.meter.refuse(plan.service, kind, error instanceof CausewayError ? error.code : "internal");
     x.meter.touch(x.env, x.ctx);
     throw withReplyFields(call, error);
@@ -67,13 +66,24 @@ function answered({ x, plan, kind, clientIp, user }: Call, reply: Response): Res
 }
 
 function route(x: Exchange): Call {
-  const host = x.config.routes.match(x.url.hostname, x.url.pathname);
+  const { hostname, pathname } = x.url;
+  const host = x.config.routes.match(hostname, pathname);
   if (!host) throw new CausewayError("host_unknown");
   const kind = isWebSocketUpgrade(x.request) ? "ws" : "http";
   const plan = planOf(host, x.config.epoch);
   const arrival = plan.arrival?.(x);
   const clientIp = arrival?.clientIp ?? x.clientIp;
-  const call: Call = { x, plan, kind, clientIp, arrival, user: "", log: undefined, replyFields: undefined };
+  const call: Call = {
+    x,
+    plan,
+    kind,
+    pathname,
+    clientIp,
+    arrival,
+    user: "",
+    log: undefined,
+    replyFields: undefined,
+  };
   if (host.access_log) call.log = openLogEntry(call);
   return call;
 }

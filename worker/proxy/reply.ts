@@ -16,22 +16,30 @@ import type { Visit } from "./visit.ts";
 export async function replyTo(visit: Visit, answer: Answer): Promise<Response> {
   const { response } = answer;
   const length = contentLength(response.headers);
+  if (isShort(visit, answer, length)) {
+    // One more turn of the event loop, but still the cheapest way to count a short body.
+    const body = await visit.within(response.arrayBuffer(), visit.plan.config.body_idle_timeout, WHOLE_BODY);
+    return finished(visit, answer, withBody(countWhole(visit, body), response));
+  }
   const source = answer.whole ?? response.body;
-  // One more turn of the event loop, but still the cheapest way to count a short body.
-  const whole =
-    length !== undefined &&
-    length <= BODY_LIMITS.BUFFERED_BYTES_MAX &&
-    !answer.whole &&
-    isMetered(visit, source)
-      ? await visit.within(response.arrayBuffer(), visit.plan.config.body_idle_timeout, WHOLE_BODY)
-      : undefined;
-  const reply = withBody(whole ? countWhole(visit, whole) : streamedBody(visit, source, length), response);
+  const reply = withBody(streamedBody(visit, source, length), response);
   // Where no body comes, as in a reply to HEAD, nobody has checked its announced length: one that frames nothing does not go on
   // (RFC 9112 section 6.3).
   if (source === null && length === undefined) reply.headers.delete("content-length");
+  return finished(visit, answer, reply);
+}
+
+function finished(visit: Visit, { upstream }: Answer, reply: Response): Response {
   visit.replied();
-  replyHead(visit.call, answer.upstream, reply.headers);
+  replyHead(visit.call, upstream, reply.headers);
   return reply;
+}
+
+/** A short body that is to be counted. A 200 has one: to ask for the stream would make an object more for each request. */
+function isShort({ plan, x }: Visit, { response, whole }: Answer, length: number | undefined): boolean {
+  if (length === undefined || length > BODY_LIMITS.BUFFERED_BYTES_MAX || whole || !plan.config.meter)
+    return false;
+  return x.request.method !== "HEAD" && (response.status === 200 || response.body !== null);
 }
 
 type Source = ReadableStream<Uint8Array> | Uint8Array;

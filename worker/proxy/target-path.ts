@@ -19,8 +19,8 @@ export function targetPathOf(config: HostConfig): (pathname: string) => string {
 }
 
 /** The query as it is sent on: an empty one has its question mark all the same, which URL.search leaves out. */
-export function queryOf({ search, href }: URL): string {
-  return search || (href.endsWith("?") ? "?" : "");
+export function queryOf(url: URL): string {
+  return url.search || (url.href.endsWith("?") ? "?" : "");
 }
 
 function unchanged(pathname: string): string {

@@ -93,7 +93,7 @@ async function attempt(
   sending: Sending,
 ): Promise<Response> {
   const { plan, x } = visit;
-  const path = plan.targetPath(x.url.pathname) + queryOf(x.url);
+  const path = plan.targetPath(visit.call.pathname) + queryOf(x.url);
   let failed: Set<number> | undefined;
   for (;;) {
     const { upstream } = attempts;
@@ -127,9 +127,10 @@ function headFor({ call }: Visit, upstream: Upstream, { upgrade, prepare }: Send
  * The runtime takes replies that nobody could pass on: a status that HTTP does not have, a 101 that switches to nothing, and
  * one of two lengths, of which somebody behind might take the other (RFC 9112 section 6.3).
  */
-function isReply({ status, webSocket, headers }: Response): boolean {
+function isReply(response: Response): boolean {
+  const { status, headers } = response;
   if (headers.has("transfer-encoding") && headers.has("content-length")) return false;
-  return status <= 599 && (status !== 101 || webSocket !== null);
+  return status <= 599 && (status !== 101 || response.webSocket !== null);
 }
 
 async function invalid({ body }: Response): Promise<CausewayError> {

@@ -66,7 +66,7 @@ export class Visit implements Watched {
       kind,
       service: plan.service,
       client: call.clientIp,
-      target: plan.pool.only ? plan.pool.only.base + plan.targetPath(x.url.pathname) : plan.service,
+      target: plan.pool.only ? plan.pool.only.base + plan.targetPath(call.pathname) : plan.service,
       user: call.user,
       startedAt: x.startedAt,
     });
@@ -83,11 +83,11 @@ export class Visit implements Watched {
   /** The request goes to `upstream` from here on. */
   assign(upstream: Upstream): void {
     if (!this.#open) return;
-    const { plan, x, flow } = this;
+    const { plan, call, flow } = this;
     if (this.#upstream) plan.pool.release(this.#upstream);
     plan.pool.hold(upstream);
     this.#upstream = upstream;
-    flow.target = (upstream.base + plan.targetPath(x.url.pathname)).slice(0, FLOW_LIMITS.TEXT_CHARS_MAX);
+    flow.target = (upstream.base + plan.targetPath(call.pathname)).slice(0, FLOW_LIMITS.TEXT_CHARS_MAX);
   }
 
   /** One more part moves bytes; the flow stays open until it has ended, too. */
