@@ -190,9 +190,9 @@ describe("a client that resets", { timeout: 30_000 }, () => {
   it.each(cases)("during %s has the upstream let go within a second", async (name, host, answer, framing) => {
     const path = `/left/${name.replaceAll(/\W/g, "-")}`;
     upstream.answer(path, answer);
-    // The best of three: what the proxy takes, not what else runs on this machine.
+    // The best of five: what the proxy takes, not what else runs on this machine.
     let leastMs = Number.POSITIVE_INFINITY;
-    for (let n = 1; n <= 3 && leastMs >= LET_GO_MS; n++)
+    for (let n = 1; n <= 5 && leastMs >= LET_GO_MS; n++)
       leastMs = Math.min(leastMs, await timeOfReset(host, path, framing, n));
     expect(leastMs).toBeLessThan(LET_GO_MS);
   });

@@ -134,7 +134,7 @@ describe("prefetch = n", () => {
       first = next;
       await vi.waitFor(async () => {
         expect(await (await get(`ch_ahead/${name}/v.m3u8`)).text()).toContain(`SEQUENCE:${next}`);
-      });
+      }, 10_000);
     }
     expect(origin.count(`/ahead/${name}/1.ts`)).toBe(1);
   });
@@ -177,7 +177,10 @@ describe("what somebody has asked for too early", () => {
     expect((await early()).status).toBe(404);
     origin.file(`/${channel}/${name}/2.ts`, "there");
     origin.file(`/${channel}/${name}/v.m3u8`, live(1, ["1.ts", "2.ts"], 1));
-    await vi.waitFor(async () => expect(await playlist()).toContain("2.ts"), { interval: 20 });
+    await vi.waitFor(async () => expect(await playlist()).toContain("2.ts"), {
+      timeout: 10_000,
+      interval: 20,
+    });
     const reply = await early();
     expect([reply.status, await reply.text()]).toEqual([200, "there"]);
     expect(origin.count(`/${channel}/${name}/2.ts`)).toBe(2);

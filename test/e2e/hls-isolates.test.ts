@@ -69,7 +69,7 @@ describe("isolates that want the same at once", () => {
     ] as const) {
       const gate = gated(`/shield/${file}`, body);
       const asked = ask(`ch_shield/${file}`);
-      await vi.waitFor(() => expect(a.count(`/shield/${file}`)).toBe(1));
+      await vi.waitFor(() => expect(a.count(`/shield/${file}`)).toBe(1), 5_000);
       // A request that is answered shows that those sent before it are on their way.
       await Promise.all((await ask("ch_none/none.ts")).map((reply) => reply.text()));
       gate.resolve();
@@ -93,7 +93,7 @@ describe("isolates that want the same at once", () => {
       await reply.arrayBuffer();
       expect(reply.headers.get("cache-status")).toBe("causeway; hit; detail=edge");
       expect(a.count(`/a/${file}`)).toBe(1);
-    });
+    }, 10_000);
   });
 });
 
@@ -108,7 +108,7 @@ describe("a source that fails", () => {
     await vi.waitFor(async () => {
       await loadAll();
       for (const viewer of viewers) expect(viewer.sources).toEqual(["a"]);
-    });
+    }, 10_000);
     a.on("/pair/index.m3u8", (_, response) => void response.writeHead(503).end());
     await vi.waitFor(
       async () => {

@@ -58,6 +58,10 @@ describe("segment caching", () => {
     expect(part.status).toBe(206);
     expect(part.headers.get("content-range")).toBe("bytes 9000000-9000099/12000000");
     expect(await bytesOf(part)).toEqual(Buffer.from(body.subarray(9_000_000, 9_000_100)));
+    const before = origin.count(`/a/${path}`);
+    const crowd = await Promise.all(Array.from({ length: 8 }, () => get(`ch_a/${path}`).then(bytesOf)));
+    expect(new Set(crowd.map(sha256))).toEqual(new Set([sha256(body)]));
+    expect(origin.count(`/a/${path}`)).toBe(before);
   });
 
   it("serves the followers although the viewer who caused the fetch has left", async () => {

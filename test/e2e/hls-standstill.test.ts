@@ -5,6 +5,8 @@ import { type HlsOrigin, startHlsOrigin } from "../support/hls-origin.ts";
 import { serveLive, Viewer } from "../support/live-source.ts";
 import { type Product, startProduct } from "../support/product.ts";
 
+/** Without it no reload reaches a source. */
+const HOLDS = "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n";
 const POLL = { timeout: 20_000, interval: 100 };
 
 let a: HlsOrigin;
@@ -37,8 +39,9 @@ async function watch(name: string): Promise<Viewer> {
 }
 
 function serveBoth(name: string, stopsAt: number = Number.POSITIVE_INFINITY): void {
-  serveLive(a, `/${name}/index.m3u8`, { base: 500_000, name: "a", stopsAt: () => stopsAt });
-  serveLive(b, `/${name}/index.m3u8`, { base: 7, name: "b", stopsAt: () => stopsAt });
+  const common = { head: HOLDS, stopsAt: () => stopsAt };
+  serveLive(a, `/${name}/index.m3u8`, { ...common, base: 500_000, name: "a" });
+  serveLive(b, `/${name}/index.m3u8`, { ...common, base: 7, name: "b" });
 }
 
 describe("a blocking reload", () => {
@@ -49,6 +52,7 @@ describe("a blocking reload", () => {
     await new Promise((resolve) => setTimeout(resolve, 600));
     const reload = await fetch(`${watching.url}?_HLS_msn=${watching.last + 1}`);
     expect(await reload.text()).toContain("/b-");
+    expect(a.seen.some(({ url }) => url.includes("_HLS_msn="))).toBe(true);
   }, 30_000);
 });
 

@@ -29,7 +29,8 @@ let strangerKey: string;
 let walled: CliRun;
 let walledMs: number;
 let held: Download;
-let unblockedAt: number;
+/** What its way back to UDP took, in milliseconds. */
+let backMs: Promise<number>;
 let serverPort: number;
 const runs: CliRun[] = [];
 const closing: (() => void)[] = [];
@@ -151,7 +152,10 @@ async function startLongStories(): Promise<void> {
   held = download(await proxyOf(walled), 17);
   await held.begun;
   link.block(false);
-  unblockedAt = performance.now();
+  const unblockedAt = performance.now();
+  backMs = walled.until(/Connected to \S+ by UDP/).then(() => performance.now() - unblockedAt);
+  // Whoever waits for it is told.
+  backMs.catch(() => undefined);
 }
 
 afterAll(async () => {
@@ -210,8 +214,7 @@ describe("causeway client", { timeout: 60_000 }, () => {
   it("crosses a network without UDP by a WebSocket, and goes back to UDP when that passes again", async () => {
     expect(walledMs).toBeLessThan(10_000);
     const by = await proxyOf(walled);
-    await walled.until(/Connected to \S+ by UDP/);
-    expect(performance.now() - unblockedAt).toBeLessThan(UDPACK_ENDPOINT_LIMITS.UDP_RETRY_MS + 10_000);
+    expect(await backMs).toBeLessThan(UDPACK_ENDPOINT_LIMITS.UDP_RETRY_MS + 10_000);
     expect(await isServed(by)).toBe(true);
     // What rode the WebSocket goes on there.
     expect(await held.ended).toEqual({ bytes: 100_000, complaint: "" });

@@ -199,7 +199,7 @@ describe("an upgrade", { timeout: 30_000 }, () => {
 
 const CYCLES = 10_000;
 
-describe("sockets that come and go", { timeout: 120_000 }, () => {
+describe("sockets that come and go", { timeout: 240_000 }, () => {
   it("leave no place, no flow and no connection behind, however they end", async () => {
     let cycles = 0;
     const byServer = new Set<number>();
@@ -221,7 +221,7 @@ describe("sockets that come and go", { timeout: 120_000 }, () => {
     }
     await Promise.all(Array.from({ length: 20 }, lane));
     await untilCounted(product, "cycles.test", { requests: CYCLES, errors: 0, active: 0 }, "ws");
-    await vi.waitFor(() => expect(upstream.clients.size).toBe(0));
+    await vi.waitFor(() => expect(upstream.clients.size).toBe(0), 5_000);
     // All 40 places are free again.
     await Promise.all(Array.from({ length: 40 }, () => opened(dial("cycles.test", "/last"))));
     const { services } = await readStats(product);

@@ -8,10 +8,10 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { ROOT } from "../../relay/root.ts";
 import { buildEdgeIfStale } from "../../relay/serve/build.ts";
 import { untilReady } from "../../relay/serve/control-api.ts";
-import { claimPort } from "../../relay/serve/listen.ts";
 import { pushLocally } from "../../relay/serve/local.ts";
 import { BUILT, readManifest } from "../../relay/serve/project.ts";
 import { localSecrets } from "../../relay/serve/secrets.ts";
+import { namedPort } from "./named-port.ts";
 
 const HOST = "127.0.0.1";
 
@@ -30,7 +30,7 @@ export async function startIsolates(
   const stateDir = await mkdtemp(join(tmpdir(), "causeway-isolates-"));
   const secrets = await localSecrets(stateDir, ["ADMIN_TOKEN", "ROOT_KEY", "FRONT_SECRET"]);
   const ports: number[] = [];
-  for (let n = 0; n < count; n++) ports.push(await claimPort({ host: HOST, port: 0, setting: "port" }));
+  for (let n = 0; n < count; n++) ports.push(await namedPort());
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       rootPath: ROOT,

@@ -33,7 +33,9 @@ export function refusalOf(key: string, now: number, changedAt?: () => number): E
   if (isEmpty) return undefined;
   const refusal = refusals.get(key);
   if (!refusal) return undefined;
-  const isOvertaken = refusal.code === "not_found" && (changedAt?.() ?? 0) > refusal.at;
+  const changed = refusal.code === "not_found" ? (changedAt?.() ?? 0) : 0;
+  // A time far ahead was left behind by a clock that went back: it would overtake every refusal until it has caught up.
+  const isOvertaken = changed > refusal.at && changed - now < LIMITS.CLOCK_SKEW_MS;
   if (!isOvertaken && isYounger(refusal.at, refusal.forMs, now)) return refusal.code;
   refusals.delete(key);
   return undefined;

@@ -10,13 +10,13 @@ import type { Exchange } from "../exchange.ts";
 import { type KeyedRequest, readNear } from "./elsewhere.ts";
 import { type Facts, isFresh, type Loaded } from "./resource.ts";
 import { fetchHead } from "./segment-fetch.ts";
-import { fromMemory, keyed, loadSegment, note } from "./segment-store.ts";
+import { FOLLOWS_MAX, followMs, fromMemory, keyed, loadSegment, note } from "./segment-store.ts";
 import type { Target } from "./target.ts";
 
 const told = new ByteLru<Facts>(LIMITS.HEADS_BYTES);
 const flights = new Flights<{ readonly facts: Facts } | { readonly code: ErrorCode }>();
 
-/** What HEAD tells. @throws CausewayError what fetchOrigin throws */
+/** What HEAD tells. @throws CausewayError what fetchOrigin throws, `upstream_timeout` when leader after leader is late */
 export async function loadHead(x: Exchange, channel: ChannelConfig, target: Target): Promise<Loaded> {
   const wanted = keyed(x, channel, target, undefined);
   const kept = fromMemory(wanted);
@@ -24,10 +24,16 @@ export async function loadHead(x: Exchange, channel: ChannelConfig, target: Targ
   const facts = told.get(wanted.key);
   if (facts && isFresh({ ...facts, freshMs: LIMITS.HEAD_KEPT_MS }, Date.now()))
     return { tier: "memory", facts, body: null };
-  const outcome = await flights.follow(wanted.key);
-  if (outcome === undefined || outcome === ALONE) return lead(wanted);
-  if ("code" in outcome) throw new CausewayError(outcome.code);
-  return { tier: "collapsed", facts: outcome.facts, body: null };
+  for (let turn = 0; turn < FOLLOWS_MAX; turn++) {
+    const flight = flights.follow(wanted.key, followMs(channel));
+    if (!flight) return lead(wanted);
+    const outcome = await flight;
+    // Those who have waited in vain go together: alone they would all ask at once.
+    if (outcome === ALONE) continue;
+    if ("code" in outcome) throw new CausewayError(outcome.code);
+    return { tier: "collapsed", facts: outcome.facts, body: null };
+  }
+  throw new CausewayError("upstream_timeout");
 }
 
 /** Asks for everyone who asks meanwhile. */

@@ -79,7 +79,7 @@ export async function loadSegment(
 }
 
 /** Leaders that one request waits for: a second one takes over from one that is late. */
-const FOLLOWS_MAX = 3;
+export const FOLLOWS_MAX = 3;
 
 /** The fetch under way that gives what is wanted; of what grows the whole may come long after its parts. */
 function followedKey({ channel, target, key, wholeKey }: KeyedRequest): string | undefined {
@@ -89,7 +89,8 @@ function followedKey({ channel, target, key, wholeKey }: KeyedRequest): string |
     : undefined;
 }
 
-function followMs(channel: ChannelConfig): number {
+/** How long a leader is waited for, in milliseconds. */
+export function followMs(channel: ChannelConfig): number {
   return Math.max(CACHE_LIMITS.FOLLOW_TIMEOUT_MS, channel.response_header_timeout + LIMITS.FOLLOW_SLACK_MS);
 }
 
@@ -200,7 +201,7 @@ async function take(wanted: KeyedRequest, found: Found, land: Land): Promise<Loa
   const { tier, facts } = found;
   const written = Promise.resolve(true);
   if ((facts.length ?? Infinity) > LIMITS.SHARED_BODY_BYTES_MAX) {
-    land(ALONE, { facts, written });
+    land({ isElsewhere: true }, { facts, written });
     return { tier, facts, body: found.body };
   }
   const body = new Uint8Array(await new Response(found.body).arrayBuffer());

@@ -95,10 +95,13 @@ async function partOf(
   const isStream = body instanceof ReadableStream && facts.contentRange === undefined;
   const isMedia = isNamedMedia(target.url) || isMediaType(facts.contentType);
   if (!isStream || isOpenFromStart(range) || !isMedia) return whole;
-  if ((facts.length ?? 0) > LIMITS.SHARED_BODY_BYTES_MAX)
-    large.set(cacheKey(x, channel, target, ""), true, 0);
+  const key = cacheKey(x, channel, target, "");
+  if ((facts.length ?? 0) > LIMITS.SHARED_BODY_BYTES_MAX) large.set(key, true, 0);
   await body.cancel().catch(() => undefined);
-  return loadSegment(x, channel, target, range);
+  const part = await loadSegment(x, channel, target, range);
+  // Of unknown length, and not collected: each further part would have it begin anew.
+  if (facts.length === undefined && part.facts.contentRange !== undefined) large.set(key, true, 0);
+  return part;
 }
 
 function isOpenFromStart({ first, last }: ByteRange): boolean {

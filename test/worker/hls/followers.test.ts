@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChannelConfig } from "../../../shared/config/schema.ts";
 import type { Exchange } from "../../../worker/exchange.ts";
 import { loadPlaylist } from "../../../worker/hls/playlist-store.ts";
+import { loadHead } from "../../../worker/hls/segment-head.ts";
 import { loadSegment } from "../../../worker/hls/segment-store.ts";
 
 const VIEWERS = 50;
@@ -40,10 +41,14 @@ function exchange(): Exchange {
   return { env, ctx: createExecutionContext(), meter, config, request: {} } as unknown as Exchange;
 }
 
-/** An origin whose bodies begin and never end. */
-function endless(headers: Record<string, string>): { count: number } {
-  const asked = { count: 0 };
-  vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
+/** An origin that does not know HEAD, and whose bodies begin and never end. */
+function endless(headers: Record<string, string>): { count: number; heads: number } {
+  const asked = { count: 0, heads: 0 };
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (_input, init) => {
+    if (init?.method === "HEAD") {
+      asked.heads++;
+      return new Response(null, { status: 405 });
+    }
     asked.count++;
     const body = new ReadableStream({
       type: "bytes",
@@ -70,6 +75,21 @@ describe("viewers who wait for somebody else's fetch in vain", () => {
     expect(asked.count).toBe(2);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(asked.count).toBeLessThanOrEqual(4);
+    expect(new Set(await Promise.all(viewers))).toEqual(new Set(["upstream_timeout"]));
+  });
+
+  it("go together to ask by HEAD once more", async () => {
+    const asked = endless({ "content-length": "1000" });
+    const target = { url: "http://origin.test/head.ts", source: 0, playlist: false, imported: new Map() };
+    const viewers = Array.from({ length: VIEWERS }, () =>
+      loadHead(exchange(), channel, target).catch((error: { code: string }) => error.code),
+    );
+    await vi.advanceTimersByTimeAsync(14_000);
+    expect(asked).toEqual({ count: 1, heads: 1 });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(asked.heads).toBe(2);
+    await vi.advanceTimersByTimeAsync(90_000);
+    expect(asked.heads).toBeLessThanOrEqual(4);
     expect(new Set(await Promise.all(viewers))).toEqual(new Set(["upstream_timeout"]));
   });
 });
