@@ -36,6 +36,8 @@ export const STATS_LIMITS = {
   SERVICES_LISTED_MAX: 1_000,
   /** Services with totals of their own: every host and channel a configuration may have, and relays' inbounds. */
   SERVICES_KEPT_MAX: 21_000,
+  /** Those of one relay, an inbound once per kind: whoever holds its token cannot use up what hosts and channels need. */
+  RELAY_SERVICES_MAX: 500,
   /** Error codes told apart per service: more than there are; a relay's report could name others. */
   REFUSAL_CODES_MAX: 100,
   /** Viewers of one channel in one batch: more than an isolate answers in a second; they come in a later one. */
@@ -56,6 +58,8 @@ export const STATS_LIMITS = {
   EVENTS_MESSAGE_MAX: 100,
   /** Dashboards on one stats object: each costs 30-70 us per broadcast. */
   VIEWERS_MAX: 2_000,
+  /** A dashboard has to show its session or token again after this long: whoever lost it sees no more for longer. */
+  VIEWER_TTL_MS: 10 * 60_000,
   /** A source that has said nothing for this long is gone; isolates end without a word. */
   SOURCE_SILENT_MS: 30_000,
   /** After a start of the object sources get two heartbeats and a reconnect before silence is held against them. */
@@ -598,6 +602,8 @@ export const LINK_LIMITS = {
   TUNNELS_MAX: 50,
   /** How often they are told, while they change. */
   TUNNELS_INTERVAL_MS: 2_000,
+  /** How often they are told though they have not changed. */
+  TUNNELS_REPEAT_MS: 10_000,
   /** From dialling to the edge's welcome. */
   CONNECT_TIMEOUT_MS: 10_000,
   /** A batch that is not acknowledged within this is sent again over a new link. */

@@ -12,8 +12,8 @@ export const WINDOW_SEGMENTS = 5;
 const LOOP_SEGMENTS = 8;
 const SEGMENT_MS = SEGMENT_SECONDS * 1_000;
 const LOOP_TICKS = LOOP_SEGMENTS * SEGMENT_SECONDS * 90_000;
-/** When segment 0 began; a day of whole seconds, so that program dates are round. */
-const LIVE_SINCE_MS = Date.UTC(2026, 0, 1);
+/** When segment 0 began: before any clock in use, on a whole second, so that program dates are round. */
+const LIVE_SINCE_MS = Date.UTC(2020, 0, 1);
 const MEDIA = join(ROOT, "relay/demo/media");
 
 /** The recorded loop and how far it advances each PID's continuity counter. */

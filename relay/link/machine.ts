@@ -11,7 +11,7 @@ import { FLOW_LIMITS, LINK_LIMITS, ORDER_LIMITS } from "../../shared/limits.ts";
 export interface LinkState {
   /** `waiting`: for the next attempt; `connecting`: until the welcome; `stopped` absorbs everything. */
   readonly phase: "waiting" | "connecting" | "up" | "stopped";
-  /** Attempts since the last link that was up. */
+  /** Attempts since the last link that carried something: a welcome alone may be all that an overloaded edge manages. */
   readonly attempts: number;
   /** The batch sent over this link and not acknowledged. */
   readonly sent: { readonly seq: number; readonly last: boolean } | undefined;
@@ -106,7 +106,7 @@ export function stepLink(state: LinkState, event: LinkEvent, random: number): Li
     case "malformed":
       return fail(state, 1008, "message_malformed", random);
     case "pong":
-      return stay({ ...state, pinged: false });
+      return stay({ ...state, pinged: false, attempts: 0 });
     case "sealed":
       return {
         state: { ...state, sent: { seq: event.seq, last: event.last } },
@@ -168,7 +168,7 @@ function connect(state: LinkState): LinkStep {
 function welcome(state: LinkState): LinkStep {
   if (state.phase !== "connecting") return stay(state);
   return {
-    state: { ...state, phase: "up", attempts: 0, changed: false },
+    state: { ...state, phase: "up", changed: false },
     actions: [
       { do: "clear", timers: ["deadline"] },
       { do: "report", event: { type: "link_up" } },
@@ -190,7 +190,7 @@ function acknowledged(state: LinkState, seq: number): LinkStep {
   if (state.sent.last) return finish(state, actions);
   if (state.stopping) actions.push({ do: "flush", last: true });
   else actions.push({ do: "set", timer: "flush", ms: FLOW_LIMITS.FLUSH_INTERVAL_MS });
-  return { state: { ...state, sent: undefined }, actions };
+  return { state: { ...state, sent: undefined, attempts: 0 }, actions };
 }
 
 function expire(state: LinkState, timer: LinkTimer, random: number): LinkStep {

@@ -1,4 +1,5 @@
-// What the edge is told of tunnels' sessions: the newest ones up to a bound, rounded, now and then, and only what has changed.
+// What the edge is told of tunnels' sessions: the newest ones up to a bound, rounded, whenever they have changed, and again
+// after a while: the edge keeps them in memory, and may have lost it without the link.
 
 import type { TunnelReport } from "../../shared/flow/link.ts";
 import { LINK_LIMITS } from "../../shared/limits.ts";
@@ -7,21 +8,24 @@ import type { TunnelStats } from "../metrics/stats.ts";
 export class TunnelNews {
   #told = "[]";
   #toldAt = Number.NEGATIVE_INFINITY;
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   /** The link is new: the edge knows nothing. */
   forget(): void {
     this.#told = "[]";
-    this.#toldAt = Number.NEGATIVE_INFINITY;
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** What is to be told; undefined: nothing yet. `now` in milliseconds on a clock that only grows. */
   next(read: () => readonly TunnelStats[], now: number): TunnelReport[] | undefined {
-    if (now - this.#toldAt < LINK_LIMITS.TUNNELS_INTERVAL_MS) return undefined;
-    this.#toldAt = now;
+    if (now - this.#lookedAt < LINK_LIMITS.TUNNELS_INTERVAL_MS) return undefined;
+    this.#lookedAt = now;
     const reports = read().flatMap(reportsOf).slice(-LINK_LIMITS.TUNNELS_MAX);
     const text = JSON.stringify(reports);
-    if (text === this.#told) return undefined;
+    const isKnown = reports.length === 0 || now - this.#toldAt < LINK_LIMITS.TUNNELS_REPEAT_MS;
+    if (text === this.#told && isKnown) return undefined;
     this.#told = text;
+    this.#toldAt = now;
     return reports;
   }
 }

@@ -3,6 +3,7 @@
 import { on } from "node:events";
 import * as v from "valibot";
 import WebSocket from "ws";
+import { RENEW_CLOSE } from "../../shared/flow/snapshot.ts";
 import { LINK_LIMITS } from "../../shared/limits.ts";
 import { ConnectionSchema, count, text } from "./connection-schema.ts";
 import { SourceError, type StatsSource } from "./source.ts";
@@ -57,6 +58,16 @@ async function* watchEdge(
   token: string,
   signal: AbortSignal,
 ): AsyncGenerator<StatsView, void, undefined> {
+  // The edge has the token shown to it anew now and then.
+  while (yield* watchSocket(edge, token, signal));
+}
+
+/** Returns true when the socket, having worked, is to be opened anew; false when nobody watches any more. */
+async function* watchSocket(
+  edge: string,
+  token: string,
+  signal: AbortSignal,
+): AsyncGenerator<StatsView, boolean, undefined> {
   const url = new URL("/api/stats/ws", edge);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(url, [SUBPROTOCOL, `bearer.${Buffer.from(token).toString("base64url")}`], {
@@ -67,14 +78,22 @@ async function* watchEdge(
   });
   // Once nobody waits for messages any more an error has nobody to reach.
   socket.on("error", () => undefined);
+  let closeCode = 0;
+  socket.on("close", (code) => {
+    closeCode = code;
+  });
+  let hasViews = false;
   try {
     for await (const [data] of on(socket, "message", { signal, close: ["close"] })) {
       const view = viewOf(edge, String(data));
-      if (view !== undefined) yield view;
+      if (view === undefined) continue;
+      hasViews = true;
+      yield view;
     }
+    if (closeCode === RENEW_CLOSE && hasViews) return true;
     throw new SourceError(`The edge at ${edge} has closed the connection`);
   } catch (error) {
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     throw error instanceof SourceError ? error : failure(edge, error);
   } finally {
     socket.terminate();

@@ -9,6 +9,8 @@ import type { QuotaNews, ServiceTerms } from "./quota.ts";
 import { RefusalsSchema } from "./refusals.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Milliseconds since the epoch: what a Date can be, or whoever shows it as one fails. */
+const time = v.pipe(count, v.maxValue(8_640_000_000_000_000));
 const text = v.pipe(v.string(), v.maxLength(FLOW_LIMITS.TEXT_CHARS_MAX));
 const kind = v.picklist(FLOW_KINDS);
 
@@ -19,7 +21,7 @@ const flowEntries = {
   client: text,
   target: text,
   user: text,
-  started_at: count,
+  started_at: time,
   up: count,
   down: count,
 };
@@ -27,7 +29,7 @@ const flowEntries = {
 const FlowRecordSchema = v.object(flowEntries);
 const ClosedFlowSchema = v.object({
   ...flowEntries,
-  ended_at: count,
+  ended_at: time,
   reason: v.picklist(CLOSE_REASONS),
 });
 const ServiceDeltaSchema = v.object({

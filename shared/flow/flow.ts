@@ -2,11 +2,19 @@
 // Whoever moves the bytes adds to `up` and `down`; the ledger turns that into batches. Pure: no I/O, no clock.
 
 /**
- * What carries the bytes: on the edge http, ws and hls; on the relay SOCKS, HTTP CONNECT, plain HTTP proxying, TCP forwards,
- * and UDP, forwarded or by SOCKS5.
+ * What carries the bytes on a relay: SOCKS, HTTP CONNECT, plain HTTP proxying, TCP forwards, UDP, forwarded or by SOCKS5, and
+ * streams of the UDP tunnel.
  */
-export const FLOW_KINDS = ["http", "ws", "hls", "socks", "connect", "proxy", "tcp", "udp", "udpack"] as const;
+const RELAY_KINDS = ["socks", "connect", "proxy", "tcp", "udp", "udpack"] as const;
+
+/** What carries the bytes: on the edge http, ws and hls, else a relay's. */
+export const FLOW_KINDS = ["http", "ws", "hls", ...RELAY_KINDS] as const;
 export type FlowKind = (typeof FLOW_KINDS)[number];
+
+/** Whether only relays have flows of this kind; the others are the edge's alone. */
+export function isRelayKind(kind: FlowKind): boolean {
+  return (RELAY_KINDS as readonly string[]).includes(kind);
+}
 
 /**
  * Why a flow ended. `done`: whole; `refused`: no reply ever began, though the client waited for one; `aborted`: the client

@@ -185,7 +185,9 @@ export class Ledger {
   seal(now: number, last = false): Batch | undefined {
     if (this.#pending) return this.#pending;
     this.#settleAll(now);
-    const heartbeat = this.#open.size > 0 && now - this.#sealedAt >= FLOW_LIMITS.HEARTBEAT_MS;
+    // Either way: a clock that was set back must not silence the ledger until it has caught up.
+    const sinceSealed = Math.abs(now - this.#sealedAt);
+    const heartbeat = this.#open.size > 0 && sinceSealed >= FLOW_LIMITS.HEARTBEAT_MS;
     if (!this.#dirty && !heartbeat && !last) return undefined;
     this.#sealedAt = now;
     const countedFrom = this.#countedFrom ?? now - FLOW_LIMITS.FLUSH_INTERVAL_MS;

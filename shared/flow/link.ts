@@ -5,13 +5,15 @@ import * as v from "valibot";
 import { AnswerSchema, OrderSchema } from "../control/orders.ts";
 import { FLOW_LIMITS, LINK_LIMITS } from "../limits.ts";
 import { BatchSchema } from "./batch.ts";
+import { isRelayKind } from "./flow.ts";
 
 const text = v.pipe(v.string(), v.maxLength(FLOW_LIMITS.TEXT_CHARS_MAX));
 
 /** Listeners as `kind address`. */
 const inbounds = v.pipe(v.array(text), v.maxLength(LINK_LIMITS.INBOUNDS_MAX));
 
-const amount = v.pipe(v.number(), v.minValue(0));
+/** JSON can spell numbers that JavaScript takes for infinite, and the next JSON for null. */
+const amount = v.pipe(v.number(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 
 /** One open session of the UDP tunnel, as pages show it. */
 const TunnelSchema = v.object({
@@ -31,6 +33,17 @@ const TunnelSchema = v.object({
   streams: amount,
 });
 export type TunnelReport = v.InferOutput<typeof TunnelSchema>;
+
+/** A relay speaks of its own traffic only, whoever holds its token: never of hosts and channels, nor of who watches them. */
+const RelayBatchSchema = v.pipe(
+  BatchSchema,
+  v.check(({ services }) =>
+    services.every(({ kind, channel }) => isRelayKind(kind) && channel === undefined),
+  ),
+  v.check(({ active, opened, closed }) =>
+    [active, opened, closed].every((flows) => flows.every(({ kind }) => isRelayKind(kind))),
+  ),
+);
 
 const HelloSchema = v.object({
   type: v.literal("hello"),
@@ -57,7 +70,7 @@ export const RelayMessageSchema = v.variant("type", [
     tunnels: v.pipe(v.array(TunnelSchema), v.maxLength(LINK_LIMITS.TUNNELS_MAX)),
   }),
   v.object({ type: v.literal("answer"), id: orderId, answer: AnswerSchema }),
-  v.object({ type: v.literal("batch"), batch: BatchSchema }),
+  v.object({ type: v.literal("batch"), batch: RelayBatchSchema }),
 ]);
 export type RelayMessage = v.InferOutput<typeof RelayMessageSchema>;
 

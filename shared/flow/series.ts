@@ -40,6 +40,7 @@ export class Series {
   spread(from: number, to: number, delta: SeriesDelta): void {
     const span = Math.max(0, to - from);
     const newest = this.#start(to);
+    if (this.#latest - newest >= this.#length * this.#stepMs) this.#restart();
     const oldest = Math.max(this.#start(Math.min(from, to)), newest - (this.#length - 1) * this.#stepMs);
     for (let at = oldest; at <= newest; at += this.#stepMs) {
       const begin = span === 0 ? 0 : Math.max(0, (at - from) / span);
@@ -67,6 +68,12 @@ export class Series {
       const point = this.#ring[this.#index(at)];
       return point?.[0] === at ? [...point] : [at, 0, 0, 0];
     });
+  }
+
+  /** The clock was set back by more than the ring holds: its points would keep all new ones out until then. */
+  #restart(): void {
+    this.#ring.fill(undefined);
+    this.#latest = 0;
   }
 
   #start(time: number): number {

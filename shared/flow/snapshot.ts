@@ -1,4 +1,4 @@
-// The messages of the stats WebSocket, as dashboards read them. Types only; built by the stats object.
+// The messages of the stats WebSocket, as dashboards read them, and its own close code. Built by the stats object.
 
 import type { ChannelSnapshot } from "./channel.ts";
 import type { Counters } from "./counters.ts";
@@ -71,6 +71,9 @@ export interface ConnectionEvents {
   /** Events left out of this message because of a bound. */
   dropped: number;
 }
+
+/** Closes a stats WebSocket that is to be opened anew: its session or token may have ended meanwhile (RFC 6455 section 7.4.2). */
+export const RENEW_CLOSE = 4003;
 
 /** Everything that the stats WebSocket sends. */
 export type StatsMessage = Snapshot | ConnectionEvents;

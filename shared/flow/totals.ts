@@ -7,7 +7,7 @@ import type { ServiceDelta } from "./batch.ts";
 import { addChannelCounts, type ChannelCounts } from "./channel.ts";
 import { ChannelEntry } from "./channel-entry.ts";
 import { addCounters, type Counters, zeroCounters } from "./counters.ts";
-import type { FlowKind } from "./flow.ts";
+import { type FlowKind, isRelayKind } from "./flow.ts";
 import { hasTerms, type QuotaBook } from "./quota.ts";
 import { addRefusals, type Refusals, toRefusals } from "./refusals.ts";
 import { Series } from "./series.ts";
@@ -56,14 +56,15 @@ export class Totals {
   readonly series = new Series(STATS_LIMITS.SERIES_STEP_MS, STATS_LIMITS.SERIES_POINTS);
   readonly #places = new AudiencePlaces(STATS_LIMITS.VIEWERS_KEPT_MAX);
   readonly #entries = new Map<string, ServiceEntry>();
+  /** How many of them each relay has. */
+  readonly #ofRelays = new Map<string, number>();
 
-  /** The entry of a service; past the bound a new one shares that of "other". */
+  /** The entry of a service; past the bounds a new one shares that of "other". */
   entry(service: string, kind: FlowKind): ServiceEntry {
     const key = `${kind} ${service}`;
     const known = this.#entries.get(key);
     if (known) return known;
-    if (this.#entries.size >= STATS_LIMITS.SERVICES_KEPT_MAX && service !== "other")
-      return this.entry("other", kind);
+    if (service !== "other" && !this.#hasRoom(service, kind)) return this.entry("other", kind);
     const entry = {
       key,
       service,
@@ -76,6 +77,17 @@ export class Totals {
     };
     this.#entries.set(key, entry);
     return entry;
+  }
+
+  /** Whether a new service may have an entry; takes a place of its relay's. */
+  #hasRoom(service: string, kind: FlowKind): boolean {
+    if (this.#entries.size >= STATS_LIMITS.SERVICES_KEPT_MAX) return false;
+    if (!isRelayKind(kind)) return true;
+    const relay = service.split("/", 1)[0] ?? "";
+    const taken = this.#ofRelays.get(relay) ?? 0;
+    if (taken >= STATS_LIMITS.RELAY_SERVICES_MAX) return false;
+    this.#ofRelays.set(relay, taken + 1);
+    return true;
   }
 
   /** Adds counters without a time: those that were stored. */

@@ -1,7 +1,7 @@
 // The page against a stand-in edge: by keyboard, on a phone, in light and dark, with reduced motion.
 
 import { describe, expect, it } from "vitest";
-import { flow, service, snapshot } from "./sample.ts";
+import { flow, service, snapshot, tunnel } from "./sample.ts";
 import { column, useDashboard } from "./use-dashboard.ts";
 
 const dashboard = useDashboard();
@@ -91,6 +91,7 @@ describe("access to the page", () => {
           since: 0,
           version: "1",
           inbounds: [`mixed ${"1".repeat(80)}`],
+          tunnels: [tunnel("t".repeat(60)), tunnel("t".repeat(60))],
         },
       ],
       lost_sources: 1,
@@ -106,6 +107,7 @@ describe("access to the page", () => {
     ]);
     expect(pageWidth).toBe(360);
     expect(tableWidth).toBeGreaterThan(360);
+    expect(await page.locator("#tunnels tbody tr").count()).toBe(2);
   });
 
   it("follows the system between light and dark, the chart too", async () => {

@@ -41,10 +41,23 @@ describe("the connection", () => {
 
   it("asks to sign in when the session ended meanwhile", async () => {
     const page = await dashboard.openSignedIn();
+    const asked = dashboard.edge.requests.length;
+    await page.evaluate(() => {
+      const states: string[] = [];
+      Object.assign(window, { states });
+      const host = document.getElementById("link-state");
+      if (host) new MutationObserver(() => states.push(host.textContent)).observe(host, { childList: true });
+    });
+    dashboard.edge.renew();
+    await expect.poll(() => dashboard.edge.requests.length).toBe(asked + 1);
+    await expect.poll(() => dashboard.edge.viewers).toBe(1);
+    // Nothing was lost, and nobody is told that anything was.
+    expect(await page.evaluate(() => (window as unknown as { states: string[] }).states)).toEqual([]);
     dashboard.edge.sessions.clear();
-    dashboard.edge.drop();
+    dashboard.edge.renew();
     await expect.poll(() => page.isVisible("#login"), { timeout: 5000 }).toBe(true);
     expect(await page.isVisible("#dashboard")).toBe(false);
+    expect(await page.textContent("#login-problem")).toBe("Your session has ended. Sign in again.");
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { zeroCounters } from "../../shared/flow/counters.ts";
 import { DASHBOARD_LIMITS } from "../../shared/limits.ts";
-import { flow, service, snapshot } from "./sample.ts";
+import { flow, service, snapshot, tunnel } from "./sample.ts";
 import { column, PAGE, tile, useDashboard } from "./use-dashboard.ts";
 
 const PAGE_JS_BYTES_MAX = 700_000;
@@ -38,18 +38,7 @@ describe("the dashboard", () => {
           since: Date.now(),
           version: "1.2.3",
           inbounds: ["mixed 127.0.0.1:1080"],
-          tunnels: [
-            {
-              role: "server",
-              name: "laptop",
-              remote: "192.0.2.7:4000",
-              engine: "offload",
-              rtt_ms: 48,
-              loss: 0.012,
-              rate: 12_500_000,
-              streams: 3,
-            },
-          ],
+          tunnels: [tunnel("laptop")],
         },
       ],
     });
@@ -65,8 +54,32 @@ describe("the dashboard", () => {
     expect(await page.textContent("#relays")).toMatch(
       /main\s*connected[\s\S]*version 1\.2\.3[\s\S]*mixed 127\.0\.0\.1:1080/,
     );
-    const cells = await page.locator("#relays .tunnels tbody td").allTextContents();
-    expect(cells).toEqual(["from laptop", "192.0.2.7:4000", "offload", "48 ms", "1 %", "12.5 MB/s", "3"]);
+    const cells = await page.locator("#tunnels tbody td").allTextContents();
+    expect(cells).toEqual([
+      "from laptop",
+      "main",
+      "192.0.2.7:4000",
+      "offload",
+      "48 ms",
+      "1.2 %",
+      "12.5 MB/s",
+      "3",
+    ]);
+  });
+
+  it("keeps the place in the table of tunnels while their figures change, and shows none when they are gone", async () => {
+    const link = { name: "main", connected: true, since: 0, version: "1", inbounds: [] };
+    const links = (rtt_ms: number) => [{ ...link, tunnels: [tunnel("laptop", { rtt_ms }), tunnel("phone")] }];
+    dashboard.edge.snapshot = snapshot({ links: links(10) });
+    const page = await dashboard.openSignedIn();
+    const head = page.locator("#tunnels th button", { hasText: "Round trip" });
+    await head.press("Enter");
+    expect(await column(page, "#tunnels", 1)).toEqual(["from phone", "from laptop"]);
+    dashboard.edge.send(snapshot({ links: links(90) }));
+    await expect.poll(() => column(page, "#tunnels", 5)).toEqual(["90 ms", "48 ms"]);
+    expect(await head.evaluate((node) => node === document.activeElement)).toBe(true);
+    dashboard.edge.send(snapshot({ links: [link] }));
+    await expect.poll(() => page.isVisible("#tunnels")).toBe(false);
   });
 
   it("shows what was refused by code, how much of a quota is used, and when a host expires", async () => {

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import type { Cookie } from "playwright-core";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Snapshot, StatsMessage } from "../../shared/flow/snapshot.ts";
+import { RENEW_CLOSE, type Snapshot, type StatsMessage } from "../../shared/flow/snapshot.ts";
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -69,6 +69,11 @@ export class FakeEdge {
   send(message: StatsMessage): void {
     if (message.type === "snapshot") this.snapshot = message;
     for (const client of this.#sockets.clients) send(client, message);
+  }
+
+  /** Has every dashboard show its session again. */
+  renew(): void {
+    for (const client of this.#sockets.clients) client.close(RENEW_CLOSE, "renew");
   }
 
   /** Cuts every WebSocket without a goodbye. */

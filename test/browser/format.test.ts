@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatFrequency,
   formatLatency,
+  formatLoss,
   formatRate,
   formatShare,
 } from "../../worker/dashboard/format.ts";
@@ -68,6 +69,19 @@ describe("formatLatency", () => {
     [999.6, "1.00 s"],
     [12_345, "12.35 s"],
   ])("writes %d as %s", (ms, text) => expect(formatLatency(ms)).toBe(text));
+});
+
+describe("formatLoss", () => {
+  it("keeps one decimal while small: half a percent matters", () => {
+    expect([0, 0.004, 0.0123, 0.0996, 0.25, 1].map(formatLoss)).toEqual([
+      "0 %",
+      "0.4 %",
+      "1.2 %",
+      "10 %",
+      "25 %",
+      "100 %",
+    ]);
+  });
 });
 
 describe("formatShare", () => {

@@ -2,6 +2,7 @@
 
 import { type Counters, zeroCounters } from "../../shared/flow/counters.ts";
 import type { FlowKind, FlowRecord } from "../../shared/flow/flow.ts";
+import type { TunnelReport } from "../../shared/flow/link.ts";
 import type { ServiceSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 
 /** A snapshot of an idle edge; `with` replaces parts of it. */
@@ -53,4 +54,9 @@ export function flow(id: string, parts: Partial<FlowRecord> = {}): FlowRecord {
     down: 0,
     ...parts,
   };
+}
+
+export function tunnel(name: string, parts: Partial<TunnelReport> = {}): TunnelReport {
+  const path = { rtt_ms: 48, loss: 0.012, rate: 12_500_000, streams: 3 };
+  return { role: "server", name, remote: "192.0.2.7:4000", engine: "offload", ...path, ...parts };
 }

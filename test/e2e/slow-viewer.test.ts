@@ -21,7 +21,8 @@ let link: Link;
 beforeAll(async () => {
   product = await startProduct({ config: { relays: [{ name: "busy", token: TOKEN }] } });
   const ledger = new Ledger({ source: "busy-life", origin: "relay", name: "busy" });
-  const names = { service: LONG, client: LONG, target: LONG, user: LONG };
+  const service = `busy/${LONG}`.slice(0, FLOW_LIMITS.TEXT_CHARS_MAX);
+  const names = { service, client: LONG, target: LONG, user: LONG };
   for (let i = 0; i < STATS_LIMITS.CONNECTIONS_LISTED_MAX; i++)
     ledger.open({ kind: "socks", ...names, startedAt: Date.now() });
   link = startLink({

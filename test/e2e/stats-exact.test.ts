@@ -2,9 +2,11 @@
 // every sum that the stats show is exact, and they agree with one another.
 
 import { once } from "node:events";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import type { Counters } from "../../shared/flow/counters.ts";
+import { startRelay } from "../relay/harness.ts";
+import { CLIENT_KEYS, clientConfig, SERVER_KEYS } from "../relay/tunnel/pair.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { readCount, readStats, untilCounted } from "../support/stats.ts";
 import { finish, move, openSocks, startTarget, type TcpTarget } from "../support/tunnel.ts";
@@ -16,7 +18,16 @@ let product: Product;
 let target: TcpTarget;
 
 beforeAll(async () => {
-  [target, product] = await Promise.all([startTarget(), startProduct()]);
+  const inbounds = [
+    { kind: "mixed", listen: "127.0.0.1:0" },
+    {
+      kind: "udpack",
+      listen: "127.0.0.1:0",
+      key: SERVER_KEYS.secret,
+      clients: [{ name: "laptop", public_key: CLIENT_KEYS.public }],
+    },
+  ];
+  [target, product] = await Promise.all([startTarget(), startProduct({ relay: { inbounds } })]);
 });
 
 afterAll(async () => {
@@ -117,6 +128,33 @@ describe("the stats of traffic of every kind at once", () => {
     }
     const [up, down] = series.points.reduce(([u, d], point) => [u + point[1], d + point[2]], [0, 0]);
     expect({ up, down }).toEqual({ up: totals.up, down: totals.down });
+  });
+});
+
+describe("a session of a relay's UDP tunnel", () => {
+  it("counts as flows, exactly, and shows its round trip, loss and rate", async () => {
+    const near = await startRelay({ config: clientConfig(product.proxyPorts[1] ?? 0) });
+    const tunnel = await target.through(openSocks, near.port);
+    await move(tunnel.client, tunnel.server, 300_001);
+    await move(tunnel.server, tunnel.client, 3_000_001);
+    const told = await vi.waitFor(
+      async () => {
+        const [session] = (await readStats(product)).links.flatMap(({ tunnels = [] }) => tunnels);
+        if (session === undefined || session.streams === 0) throw new Error("It is not told of yet");
+        return session;
+      },
+      { timeout: 10_000, interval: 100 },
+    );
+    expect(told).toMatchObject({ role: "server", name: "laptop", streams: 1, loss: expect.any(Number) });
+    expect(Math.min(told.rtt_ms, told.rate)).toBeGreaterThan(0);
+    const metrics = await (await product.api("/metrics")).text();
+    for (const name of ["sessions_open", "rtt_seconds", "loss_ratio", "rate_bytes_per_second"])
+      expect(metrics).toMatch(
+        new RegExp(`^causeway_tunnel_${name}\\{name="laptop",relay="main",role="server"\\} \\d`, "m"),
+      );
+    await finish(tunnel);
+    const counts = { requests: 1, up: 300_001, down: 3_000_001, aborted: 0, errors: 0, active: 0 };
+    await untilCounted(product, "main/udpack", counts, "udpack");
   });
 });
 

@@ -1,7 +1,7 @@
 // The connection to the stats WebSocket: opens it, notices when it falls silent, and comes back by itself.
 // It knows nothing of what is shown.
 
-import type { Snapshot, StatsMessage } from "../../shared/flow/snapshot.ts";
+import { RENEW_CLOSE, type Snapshot, type StatsMessage } from "../../shared/flow/snapshot.ts";
 import { DASHBOARD_LIMITS } from "../../shared/limits.ts";
 
 /** `connecting`: the first attempt; `live`: snapshots arrive; `lost`: they stopped and it is being tried again. */
@@ -80,8 +80,15 @@ export class StatsConnection {
       this.#failures = 0;
       this.#handlers.state("live");
     });
-    socket.addEventListener("close", () => {
-      if (life === this.#life) this.#retry();
+    socket.addEventListener("close", ({ code }) => {
+      if (life !== this.#life) return;
+      if (code !== RENEW_CLOSE) {
+        this.#retry();
+        return;
+      }
+      // Nothing is lost yet: the edge looks at the session again.
+      this.#socket = undefined;
+      this.#hurry();
     });
   }
 

@@ -85,6 +85,12 @@ export function formatLatency(ms: number): string {
   return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
+/** A part of all packets in percent, with one decimal while small: half a percent already costs TCP its speed. */
+export function formatLoss(part: number): string {
+  const percent = 100 * part;
+  return `${percent > 0 && percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
+
 /** A part of a whole in percent; of nothing there is no share. */
 export function formatShare(part: number, whole: number): string {
   return whole > 0 ? `${Math.round((100 * part) / whole)} %` : NOTHING;

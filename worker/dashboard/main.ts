@@ -13,6 +13,7 @@ import { createRelays } from "./relays.ts";
 import { createServices } from "./services.ts";
 import { mayOperate, signIn, signOut, takeLoginCode } from "./session.ts";
 import { createTotals } from "./totals.ts";
+import { createTunnels } from "./tunnels.ts";
 
 /** When the newest snapshot came, in milliseconds by this machine's clock. */
 let dataAt: number | undefined;
@@ -32,7 +33,11 @@ const connection = new StatsConnection({
     if (message.type === "snapshot") dataAt = Date.now();
   },
   state: (state) => showLinkState(state, dataAt),
-  unauthorized: requireSignIn,
+  unauthorized() {
+    // Who was just reading wonders where the page went.
+    if (!byId("dashboard").hidden) problem = "Your session has ended. Sign in again.";
+    requireSignIn();
+  },
 });
 const showLogin = createLogin(() => connection.start());
 const signOutButton = byId("sign-out");
@@ -45,6 +50,7 @@ function createViews(): (message: StatsMessage) => void {
     createChannels(),
     createServices(),
     createRelays(),
+    createTunnels(),
     showLostSources,
   ];
   return (message) => {

@@ -39,6 +39,8 @@ interface Attachment {
   since: number;
   /** The relay has introduced itself. */
   greeted: boolean;
+  /** What its batches come from, as its hello said. */
+  source: string;
   version: string;
   inbounds: string[];
 }
@@ -56,6 +58,20 @@ function sourceOf(name: string, source: string): string {
   return `${name}/${source}`;
 }
 
+/** The batch as it counts: a relay's services are called after it, and what it says of others' is "other". */
+function owned(batch: Batch, name: string): Batch {
+  const own = <T extends { service: string }>(row: T): T =>
+    row.service.startsWith(`${name}/`) ? row : { ...row, service: "other" };
+  const { services, active, opened, closed } = batch;
+  return {
+    ...batch,
+    services: services.map(own),
+    active: active.map(own),
+    opened: opened.map(own),
+    closed: closed.map(own),
+  };
+}
+
 /** A relay that is there, and what it says of itself. */
 export interface RelayStatus {
   readonly name: string;
@@ -64,6 +80,8 @@ export interface RelayStatus {
 
 export class Relays extends DurableObject<RelaysEnv> {
   readonly #orders = new PendingOrders();
+  /** Links whose batch is on its way to the stats object. */
+  readonly #reporting = new Set<WebSocket>();
 
   constructor(ctx: DurableObjectState, env: RelaysEnv) {
     super(ctx, env);
@@ -79,7 +97,14 @@ export class Relays extends DurableObject<RelaysEnv> {
     for (const older of this.#open(name)) this.#replace(older);
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [name]);
-    const attachment: Attachment = { name, since: Date.now(), greeted: false, version: "", inbounds: [] };
+    const attachment: Attachment = {
+      name,
+      since: Date.now(),
+      greeted: false,
+      source: "",
+      version: "",
+      inbounds: [],
+    };
     server.serializeAttachment(attachment);
     if ((await this.ctx.storage.getAlarm()) === null)
       await this.ctx.storage.setAlarm(Date.now() + LINK_LIMITS.SILENT_MS);
@@ -159,21 +184,22 @@ export class Relays extends DurableObject<RelaysEnv> {
 
   async #greet(socket: WebSocket, hello: Extract<RelayMessage, { type: "hello" }>): Promise<void> {
     const attachment = attachmentOf(socket);
-    if (hello.name !== attachment.name) {
-      socket.close(1008, "relay_name_mismatch");
+    if (hello.name !== attachment.name || attachment.greeted) {
+      socket.close(1008, attachment.greeted ? "hello_repeated" : "relay_name_mismatch");
       return;
     }
-    const { name, version, inbounds } = hello;
+    const { name, source, version, inbounds } = hello;
     // Attachments hold 16 KiB: the listeners go to the stats object, only their beginning stays here.
     const kept = inbounds.slice(0, ATTACHED_INBOUNDS_MAX);
     socket.serializeAttachment({
       ...attachment,
       greeted: true,
+      source,
       version,
       inbounds: kept,
     } satisfies Attachment);
     const link = { name, connected: true, since: attachment.since, version, inbounds };
-    await this.#stats().setLink(link, sourceOf(name, hello.source));
+    await this.#stats().setLink(link, sourceOf(name, source));
     reply(socket, { type: "welcome" });
   }
 
@@ -203,14 +229,27 @@ export class Relays extends DurableObject<RelaysEnv> {
   }
 
   async #report(socket: WebSocket, message: Extract<RelayMessage, { type: "batch" }>): Promise<void> {
-    const { name } = attachmentOf(socket);
-    const source = sourceOf(name, message.batch.source);
+    const { name, source: life } = attachmentOf(socket);
+    // Each source costs memory and a row, and a batch may be large: one of each at a time, whoever holds the token.
+    if (message.batch.source !== life || this.#reporting.has(socket)) {
+      socket.close(1008, message.batch.source === life ? "batch_too_early" : "source_mismatch");
+      return;
+    }
+    const source = sourceOf(name, life);
+    this.#reporting.add(socket);
     try {
-      const { ack } = await this.#stats().ingest({ ...message.batch, source, origin: "relay", name });
+      const { ack } = await this.#stats().ingest({
+        ...owned(message.batch, name),
+        source,
+        origin: "relay",
+        name,
+      });
       reply(socket, { type: "ack", seq: ack });
     } catch {
       // Unacknowledged, so the relay keeps the batch and sends it again over its next link.
       socket.close(1013, "stats_unavailable");
+    } finally {
+      this.#reporting.delete(socket);
     }
   }
 

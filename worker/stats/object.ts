@@ -192,8 +192,9 @@ export class Stats extends DurableObject<StatsEnv> {
 
   async #armAlarm(): Promise<void> {
     if (this.#viewers.count === 0) return;
-    if ((await this.ctx.storage.getAlarm()) === null)
-      await this.ctx.storage.setAlarm(nextSnapshotAt(Date.now()));
+    const [due, next] = [await this.ctx.storage.getAlarm(), nextSnapshotAt(Date.now())];
+    // One that is further off was set before the clock was set back.
+    if (due === null || due > next) await this.ctx.storage.setAlarm(next);
   }
 
   /** A link that broke with the whole edge closed without a word: asks who is really there. */

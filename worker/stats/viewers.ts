@@ -2,7 +2,7 @@
 // Knows sockets, not what the messages say beyond their type.
 
 import type { Batch } from "../../shared/flow/batch.ts";
-import type { ConnectionEvents, StatsMessage } from "../../shared/flow/snapshot.ts";
+import { type ConnectionEvents, RENEW_CLOSE, type StatsMessage } from "../../shared/flow/snapshot.ts";
 import { STATS_LIMITS } from "../../shared/limits.ts";
 import { switchingProtocols } from "./socket.ts";
 
@@ -32,11 +32,12 @@ export class Viewers {
   accept(request: Request, first: StatsMessage): Response {
     const { 0: client, 1: server } = new WebSocketPair();
     this.#ctx.acceptWebSocket(server, [TAG]);
+    server.serializeAttachment(Date.now());
     server.send(JSON.stringify(first));
     return switchingProtocols(request, client);
   }
 
-  /** Sends a message to every dashboard; one that does not keep up is closed 1013 and may come back. */
+  /** Sends a message to every dashboard; one that does not keep up is closed 1013, one that is due for it to renew itself. */
   broadcast(message: StatsMessage): void {
     const sockets = this.#open();
     if (sockets.length === 0) return;
@@ -44,6 +45,7 @@ export class Viewers {
     for (const socket of sockets) {
       try {
         if (socket.bufferedAmount > STATS_LIMITS.SOCKET_BUFFER_BYTES) socket.close(1013, "viewer_lagging");
+        else if (message.type === "snapshot" && isDue(socket, message.at)) socket.close(RENEW_CLOSE, "renew");
         else socket.send(text);
       } catch {
         // The peer vanished between the check and the send; its close event follows.
@@ -78,6 +80,11 @@ export class Viewers {
     this.broadcast(this.#events);
     this.#events = noEvents();
   }
+}
+
+/** Whether the socket has been open for too long without a look at who is behind it. */
+function isDue(socket: WebSocket, now: number): boolean {
+  return now - Number(socket.deserializeAttachment()) >= STATS_LIMITS.VIEWER_TTL_MS;
 }
 
 function noEvents(): ConnectionEvents {

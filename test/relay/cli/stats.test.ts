@@ -9,6 +9,7 @@ import { startAdmin } from "../../../relay/admin/server.ts";
 import { runCommandLine } from "../../../relay/cli/run.ts";
 import type { Terminal } from "../../../relay/watch/screen.ts";
 import type { StatsView } from "../../../relay/watch/view.ts";
+import { RENEW_CLOSE } from "../../../shared/flow/snapshot.ts";
 import { closedPort, openSocks, startEcho, startRelay } from "../harness.ts";
 
 const TOKEN = "token-of-these-tests-1234";
@@ -204,9 +205,13 @@ describe("causeway stats --edge", () => {
     await vi.waitFor(() => expect(run.screen).toContain("host-1"));
     edge.sockets.at(-1)?.send(snapshot("changed"));
     await vi.waitFor(() => expect(run.screen).toContain("changed"));
+    // The edge wants the token shown anew: nothing is lost by that.
+    edge.sockets.at(-1)?.close(RENEW_CLOSE, "renew");
+    await vi.waitFor(() => expect(run.screen).toContain("host-2"));
+    expect(run.screen).not.toContain("trying again");
     edge.sockets.at(-1)?.terminate();
     await vi.waitFor(() => expect(run.screen).toContain("trying again"));
-    await vi.waitFor(() => expect(run.screen).toContain("host-2"), { timeout: 5_000 });
+    await vi.waitFor(() => expect(run.screen).toContain("host-3"), { timeout: 5_000 });
     run.stop();
     expect(await run.code).toBe(0);
     expect(run.screen.startsWith("\x1b[?1049h\x1b[?25l")).toBe(true);

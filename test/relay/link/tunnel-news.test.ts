@@ -58,6 +58,15 @@ describe("TunnelNews", () => {
     expect(news.next(() => tunnels(2), 2 * LINK_LIMITS.TUNNELS_INTERVAL_MS)).toHaveLength(2);
   });
 
+  it("tells again after a while what has not changed: the edge keeps it in memory", () => {
+    const news = new TunnelNews();
+    news.next(() => tunnels(1), 0);
+    expect(news.next(() => tunnels(1), LINK_LIMITS.TUNNELS_REPEAT_MS - 1)).toBeUndefined();
+    const later = LINK_LIMITS.TUNNELS_REPEAT_MS + LINK_LIMITS.TUNNELS_INTERVAL_MS;
+    expect(news.next(() => tunnels(1), later)).toHaveLength(1);
+    expect(new TunnelNews().next(() => [], later)).toBeUndefined();
+  });
+
   it("tells everything anew over a new link", () => {
     const news = new TunnelNews();
     news.next(() => tunnels(1), 0);

@@ -1,5 +1,6 @@
 // What the far end of the tunnel decides, and how its clients hear of it: failures, limits, and who may connect at all.
 
+import type { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import type { Outbound } from "../../../relay/outbound/outbound.ts";
 import type { RelayConfig } from "../../../shared/config/schema.ts";
@@ -122,4 +123,25 @@ describe("what the far end decides", () => {
       expect(server.of("listener_down")).toEqual([]);
     },
   );
+
+  it("holds in a thread that comes back after a reload, too", async () => {
+    const threads: Worker[] = [];
+    const overrides = { server: { state: await stateFolder(), workers: 2 } };
+    const parts = { onThread: (thread: Worker) => void threads.push(thread) };
+    const { server } = await startPair({ ...overrides, parts });
+    const phone = newKeys();
+    const config = serverConfig(overrides, overrides.server.state, server.port);
+    const clients = [{ name: "phone", public_key: phone.public }];
+    const inbounds = config.inbounds.map((inbound) => ({ ...inbound, clients }));
+    expect(await server.relay.reload({ ...config, inbounds })).toMatchObject({ kept: 1 });
+    await threads[0]?.terminate();
+    await server.event("thread_restarted");
+    const echo = await startEcho();
+    const second = await startRelay({ config: clientConfig(server.port, { outbound: { key: phone.secret } }) });
+    const socks = await openSocks(second.port, "127.0.0.1", echo);
+    socks.send("let in");
+    expect(String(await socks.take(6))).toBe("let in");
+    // Who was let out has not been let in again meanwhile, though it still asks.
+    expect(server.of("session_opened").slice(-1)).toMatchObject([{ name: "phone" }]);
+  });
 });

@@ -178,6 +178,27 @@ describe("Aggregate", () => {
     expect(aggregate.quotaNews(undefined, 1)?.over).toMatchObject([{ service: "app.test", limit: 100 }]);
   });
 
+  it("keeps a relay within its places, also after a restart, so that it displaces neither hosts nor other relays", () => {
+    const places = STATS_LIMITS.RELAY_SERVICES_MAX;
+    const of = (relay: string, count: number) =>
+      Array.from({ length: count }, (_, i) =>
+        serviceDelta({ service: `${relay}/${i}`, kind: "socks", requests: 1, down: 2 }),
+      );
+    const aggregate = new Aggregate(EMPTY, 0);
+    const flood = of("evil", places + 10);
+    const change = aggregate.merge(batchOf({ origin: "relay", source: "evil/1", services: flood }), 0);
+    expect(change?.row.unfolded.length ?? 0).toBe(places + 1);
+    const after = new Aggregate({ ...EMPTY, totals: change?.row.unfolded ?? [] }, 0);
+    after.merge(batchOf({ origin: "relay", source: "evil/2", services: of("evil", places + 20) }), 0);
+    const host = serviceDelta({ service: "app.test", requests: 1 });
+    after.merge(batchOf({ source: "edge", services: [host, ...of("good", 1)] }), 0);
+    const { services, totals } = after.snapshot(0, []);
+    const names = services.map(({ service }) => service);
+    expect(names).toEqual(expect.arrayContaining(["app.test", "good/0", "other"]));
+    expect(names).toHaveLength(places + 3);
+    expect(totals.down).toBe(2 * (places + 10 + places + 20 + 1));
+  });
+
   it("shows services with open flows before busier ones without", () => {
     const aggregate = new Aggregate(
       { ...EMPTY, totals: [{ service: "busy", kind: "http", ...zeroCounters(), down: 1e6 }] },

@@ -112,6 +112,15 @@ describe("Ledger", () => {
     expect(report(ledger, 1_100 + FLOW_LIMITS.HEARTBEAT_MS)?.services).toMatchObject([{ up: 1 }]);
   });
 
+  it("keeps its heartbeat when the clock is set back: a silent source would count as lost", () => {
+    const ledger = newLedger();
+    const hour = 3_600_000;
+    ledger.open(flowInit({ kind: "ws", startedAt: hour }));
+    ledger.acknowledge(ledger.seal(hour)?.seq ?? 0);
+    expect(ledger.seal(hour - 1_000)).toBeUndefined();
+    expect(ledger.seal(hour - FLOW_LIMITS.HEARTBEAT_MS)).toMatchObject({ active: [{ kind: "ws" }] });
+  });
+
   it("reports open flows at once after a refresh", () => {
     const ledger = newLedger();
     ledger.open(flowInit({ kind: "ws" }));

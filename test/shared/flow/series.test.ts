@@ -38,6 +38,17 @@ describe("Series", () => {
     expect(series.points(9_500).map((point) => point[2])).toEqual([1_000, 1_000, 1_000, 500]);
   });
 
+  it("goes on at once when the clock was set back by more than it holds", () => {
+    const series = new Series(2_000, 3);
+    series.spread(3_594_000, 3_602_000, { up: 5, down: 5, requests: 5 });
+    series.spread(10_000, 12_000, { up: 1, down: 2, requests: 3 });
+    expect(series.points(12_000)).toEqual([
+      [8_000, 0, 0, 0],
+      [10_000, 1, 2, 3],
+      [12_000, 0, 0, 0],
+    ]);
+  });
+
   it("counts a report of no length at its arrival", () => {
     const series = new Series(1_000, 4);
     series.spread(5_500, 5_500, { up: 1, down: 2, requests: 3 });

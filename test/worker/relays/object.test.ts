@@ -1,41 +1,10 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Batch } from "../../../shared/flow/batch.ts";
 import { LINK_LIMITS } from "../../../shared/limits.ts";
 import type { RelayStatus } from "../../../worker/relays/object.ts";
 import { Stats } from "../../../worker/stats/object.ts";
-import { batchOf, flowRecord, serviceDelta } from "../../shared/flow/batches.ts";
-import { openSocket, relaysObject, rootStats, type TestSocket, until } from "../stats/support.ts";
-
-const INBOUNDS = ["mixed 127.0.0.1:1080"];
-
-function connect(name: string): Promise<TestSocket> {
-  return openSocket(relaysObject(), {
-    "X-Causeway-Relay": name,
-    "Sec-WebSocket-Protocol": "causeway.v1, bearer.c2VjcmV0",
-  });
-}
-
-function say(link: TestSocket, message: unknown): void {
-  link.socket.send(JSON.stringify(message));
-}
-
-/** A link that has been welcomed. */
-async function greeted(name: string, source = "life-1"): Promise<TestSocket> {
-  const link = await connect(name);
-  say(link, { type: "hello", name, source, version: "1.2.3", inbounds: INBOUNDS });
-  await until(() => link.texts.includes('{"type":"welcome"}'));
-  return link;
-}
-
-async function linkState(name: string) {
-  return (await rootStats().snapshot()).links.find((link) => link.name === name);
-}
-
-function socksBatch(fields: Partial<Batch> = {}): Batch {
-  const service = serviceDelta({ service: "main/mixed", kind: "socks", requests: 1, down: 50, active: 1 });
-  return batchOf({ services: [service], active: [flowRecord({ kind: "socks" })], ...fields });
-}
+import { relaysObject, rootStats, until } from "../stats/support.ts";
+import { connect, greeted, INBOUNDS, linkState, say, socksBatch } from "./support.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -70,7 +39,7 @@ describe("Relays", () => {
   it("keeps relays' sources apart, whatever id they claim", async () => {
     const before = (await rootStats().snapshot()).totals.down;
     for (const name of ["one", "two"]) {
-      const link = await greeted(name);
+      const link = await greeted(name, "same");
       say(link, { type: "batch", batch: socksBatch({ source: "same" }) });
       await until(() => link.texts.includes('{"type":"ack","seq":1}'));
       link.socket.close();
@@ -108,7 +77,7 @@ describe("Relays", () => {
     const newer = await greeted("twice");
     expect(await until(() => older.ended[0])).toEqual({ code: 4001, reason: "link_replaced" });
     older.socket.close();
-    say(newer, { type: "batch", batch: socksBatch({ source: "twice" }) });
+    say(newer, { type: "batch", batch: socksBatch() });
     await until(() => newer.texts.includes('{"type":"ack","seq":1}'));
     expect(await linkState("twice")).toMatchObject({ connected: true });
     newer.socket.close();
@@ -117,7 +86,7 @@ describe("Relays", () => {
   it("acknowledges nothing that is not durable: it closes 1013, and the batch comes again", async () => {
     const link = await greeted("failing");
     vi.spyOn(Stats.prototype, "ingest").mockRejectedValueOnce(new Error("disk full"));
-    say(link, { type: "batch", batch: socksBatch({ source: "failing" }) });
+    say(link, { type: "batch", batch: socksBatch() });
     expect(await until(() => link.ended[0])).toEqual({ code: 1013, reason: "stats_unavailable" });
     expect(link.texts.some((text) => text.includes("ack"))).toBe(false);
   });
