@@ -89,6 +89,8 @@ class Exchange {
       this.#answerFailure(error);
     }
     this.#endMeter();
+    // A client that does not take what is left of the answer is the server's, which hangs up.
+    this.#res.off("timeout", this.#onTimeout);
     if (this.#flow !== undefined) this.#host.close(this.#flow, reason, code);
     else if (reason === "refused" || reason === "idle") this.#host.refuse(this.#wish, code);
   }
@@ -104,7 +106,10 @@ class Exchange {
       socket.setTimeout(socket.timeout ?? 0);
       return;
     }
-    this.#idle ??= this.#req.complete ? "upstream_timeout" : "request_timeout";
+    const { complete, readableHighWaterMark, readableLength } = this.#req;
+    // A client of whom no more is read, because so much waits here, is not the one that is late.
+    const hasDoneItsPart = complete || readableLength >= readableHighWaterMark;
+    this.#idle ??= hasDoneItsPart ? "upstream_timeout" : "request_timeout";
     this.#over.abort();
   };
 

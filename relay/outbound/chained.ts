@@ -9,6 +9,9 @@ import { formatAuthority, formatIp, parseHostLiteral, parseIp } from "../../shar
 import { type ClientMachine, shakeHands } from "./handshake.ts";
 import type { DialOptions, Outbound, Refusal, Target } from "./outbound.ts";
 
+/** Timers count whole milliseconds, and may be early by one. */
+const TIMER_EARLY_MS = 1;
+
 export interface ChainedOptions {
   /** Where the proxy listens. */
   readonly server: Target;
@@ -42,7 +45,7 @@ export class ChainedOutbound implements Outbound {
         failure = error;
         // The other addresses of a name do not help where the proxy itself is at fault.
         const isHopeless = error instanceof CausewayError && error.code === "proxy_failed";
-        if (isHopeless || options.signal.aborted || performance.now() >= endsAt) break;
+        if (isHopeless || options.signal.aborted || endsAt - performance.now() < TIMER_EARLY_MS) break;
       }
     }
     throw failure;

@@ -177,6 +177,8 @@ export class ThreadRelay {
       const { kind } = listener;
       const own = { kind, address: place.host, port: command.port };
       this.#own = [...this.#own, own];
+      // The order says how it was when the entry was made: a thread that comes back must not let in who is gone since.
+      listener.refresh?.(this.#config.inbounds);
       await listener.start(this.#listenerOf(command.before)).catch((error: unknown) => {
         entry.running.delete(command.listener);
         this.#own = this.#own.filter((other) => other !== own);

@@ -252,7 +252,7 @@ export class Recovery<F> {
     return bytes;
   }
 
-  /** Gives one packet up; the bytes that the path may have lost for want of room. */
+  /** Gives one packet up; the bytes that the path may have lost for want of room: none if it left over another path. */
   #giveUp(number: number, state: number, now: number, events: RecoveryEvents<F>): number {
     const ring = this.#ring;
     const bytes = ring.size(number);
@@ -264,7 +264,7 @@ export class Recovery<F> {
     const wasTooLarge = this.#size?.onLost(number, bytes, now) === true;
     const frames = ring.takeFrames(number);
     if (frames !== undefined) events.lost(frames);
-    return wasTooLarge ? 0 : bytes;
+    return wasTooLarge || number < this.#pathStart ? 0 : bytes;
   }
 
   /** A packet is in flight no longer. Those of another path were not counted since that was left. */

@@ -1,10 +1,10 @@
 // Threat: a client or an origin that stops in the middle of a body and keeps everything open.
 
-import { createServer } from "node:http";
+import { createServer, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { CausewayError } from "../../../shared/errors.ts";
-import { listenForTest, RawClient, startRelay, startTarget, takeResponse } from "../harness.ts";
+import { closedPort, listenForTest, RawClient, startRelay, startTarget, takeResponse } from "../harness.ts";
 
 const config = { idle_timeout: 600 };
 
@@ -44,6 +44,21 @@ describe("a body that stalls", () => {
     expect(running.relay.ledger.active).toBe(0);
   });
 
+  it("of the client's that its target does not take is answered 504", async () => {
+    const running = await startRelay({ config });
+    const origin = await startTarget((socket) => void socket.pause());
+    const client = await RawClient.open(running.port);
+    // More than the system keeps on the way.
+    const body = Buffer.alloc(32 * 1024 * 1024);
+    client.send(
+      `POST http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    client.send(body);
+    const reply = await takeResponse(client);
+    expect(reply.head).toMatch(/^HTTP\/1\.1 504 /);
+    expect(JSON.parse(reply.body).error.code).toBe("upstream_timeout");
+  });
+
   it("of the client's counts as refused where its target has not been reached yet", async () => {
     const late = () =>
       delay(2 * config.idle_timeout).then(() => Promise.reject(new CausewayError("dial_timeout")));
@@ -67,6 +82,20 @@ describe("a body that stalls", () => {
     expect(JSON.parse(body).error.code).toBe("upstream_timeout");
     client.send(`GET http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
     expect((await takeResponse(client)).body).toBe("fine");
+  });
+
+  it("of an error's answer, which the client does not take, ends the connection after the idle timeout", async () => {
+    const running = await startRelay({ config });
+    const end = vi.spyOn(ServerResponse.prototype, "end").mockImplementation(function (this: ServerResponse) {
+      // As far as there is room on the way.
+      this.write("{");
+      return this;
+    });
+    onTestFinished(() => end.mockRestore());
+    const client = await RawClient.open(running.port);
+    client.send(`GET http://127.0.0.1:${await closedPort()}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await client.takeThrough("{")).toMatch(/^HTTP\/1\.1 502 /);
+    expect(await client.rest()).toHaveLength(0);
   });
 
   it("in a tunnel ends it as idle", async () => {

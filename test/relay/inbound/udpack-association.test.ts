@@ -25,5 +25,5 @@ describe("TunnelAssociations", () => {
     const client = { address: "192.0.2.1", user: "" };
     // It would wait for the close of the stream, which has been, with a timer that never stops.
     await expect(associations.serve(stream, client, place)).resolves.toBeUndefined();
-  }, 2_000);
+  }, 10_000);
 });

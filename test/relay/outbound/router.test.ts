@@ -163,7 +163,7 @@ describe("Router", () => {
       via: new DirectOutbound(),
       serverRefusal: anything,
       machineFor: (target) => new HttpConnectClient(target, undefined),
-      timeoutMs: 60,
+      timeoutMs: 200,
     });
     const addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
     const dial = outbound.connect({ host: "a.example", port: 80, addresses }, OPTIONS);

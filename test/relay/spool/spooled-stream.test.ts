@@ -12,6 +12,8 @@ import { Spool } from "../../../relay/spool/spool.ts";
 import { SPOOL_LIMITS } from "../../../shared/limits.ts";
 
 const KIB = 1024;
+/** For what happens soon: a busy machine takes its time. */
+const PATIENCE = { timeout: 10_000 };
 const SIZES = { memory: 256 * KIB, file: 1024 * KIB, total: 4096 * KIB };
 
 let state: string;
@@ -128,7 +130,7 @@ describe("SpooledStream", () => {
     expect(spool.diskBytes).toBe(SIZES.file);
     expect(await readdir(join(state, "spool"))).toEqual([]);
     expect(await hashOf(stream)).toBe(source.hash.digest("hex"));
-    await vi.waitFor(() => expect(spool.diskBytes).toBe(0));
+    await vi.waitFor(() => expect(spool.diskBytes).toBe(0), PATIENCE);
   });
 
   it("keeps to memory where files are off", async () => {
@@ -162,17 +164,18 @@ describe("SpooledStream", () => {
     const watch = setInterval(() => {
       most = Math.max(most, spool.diskBytes);
     }, 1);
-    await vi.waitFor(() => expect(spool.diskBytes).toBe(total), { timeout: 5_000 });
+    await vi.waitFor(() => expect(spool.diskBytes).toBe(total), PATIENCE);
     const before = Math.max(...sources.map(({ given }) => given));
     // One that goes away leaves its room to those that wait, without their readers doing anything.
     for (const stream of streams.splice(0, 30)) stream.destroy();
-    await vi.waitFor(() => expect(Math.max(...sources.map(({ given }) => given))).toBeGreaterThan(before), {
-      timeout: 5_000,
-    });
+    await vi.waitFor(
+      () => expect(Math.max(...sources.map(({ given }) => given))).toBeGreaterThan(before),
+      PATIENCE,
+    );
     clearInterval(watch);
     expect(most).toBeLessThanOrEqual(total);
     for (const stream of streams) stream.destroy();
-    await vi.waitFor(() => expect(spool.diskBytes).toBe(0));
+    await vi.waitFor(() => expect(spool.diskBytes).toBe(0), PATIENCE);
   });
 
   it.runIf(mountsTmpfs())(
@@ -187,12 +190,12 @@ describe("SpooledStream", () => {
       const error = await new Promise((resolve) => stream.once("error", resolve));
       expect(error).toMatchObject({ code: "spool_failed" });
       expect(onFailed).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("ENOSPC"));
-      await vi.waitFor(() => expect(spool.diskBytes).toBe(0));
+      await vi.waitFor(() => expect(spool.diskBytes).toBe(0), PATIENCE);
       // Nothing of the file is left on the disk: the next one finds it empty.
       await vi.waitFor(async () => {
         const { bfree, blocks } = await statfs(folder);
         expect(bfree).toBe(blocks);
-      });
+      }, PATIENCE);
     },
   );
 
@@ -217,7 +220,7 @@ describe("SpooledStream", () => {
     await vi.waitFor(async () => {
       expect(spool.diskBytes).toBe(0);
       expect(await openSpoolFiles()).toBe(descriptors);
-    });
+    }, PATIENCE);
   });
 
   it("gives everything back whenever its reader goes: while a file is opened, written, read, or has just been emptied", async () => {
@@ -234,7 +237,7 @@ describe("SpooledStream", () => {
     await vi.waitFor(async () => {
       expect(spool.diskBytes).toBe(0);
       expect(await openSpoolFiles()).toBe(descriptors);
-    });
+    }, PATIENCE);
   });
 
   it("ends the stream with a code when the disk fails, and only that stream", async () => {

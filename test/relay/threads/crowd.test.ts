@@ -136,7 +136,7 @@ it(`holds ${IDLE} idle connections and ${BUSY} busy ones without error, and none
   idle.push(...(await openMany(IDLE - tunnels, () => openKeptAlive(port))));
   const busy = await openMany(BUSY, tunnel);
   await Promise.all(busy.map(move));
-  await vi.waitFor(async () => expect(await status()).toBe(IDLE + BUSY));
+  await vi.waitFor(async () => expect(await status()).toBe(IDLE + BUSY), 5_000);
   expect(idle.every((socket) => !socket.destroyed && !socket.readableEnded)).toBe(true);
   expect(figures.idleKb).toBeLessThan(KB_PER_IDLE_MAX);
   if (process.env.CAUSEWAY_IDLE !== undefined)

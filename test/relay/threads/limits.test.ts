@@ -36,7 +36,7 @@ async function downloads(running: ThreadedRelay, count: number): Promise<number[
   await vi.waitFor(async () => {
     if (threads().size < 2) await open();
     expect(threads().size).toBe(2);
-  });
+  }, 5_000);
   return counts;
 }
 
@@ -51,9 +51,9 @@ describe("a user's connection cap over two threads", () => {
     const first = await wave(24);
     expect(first).toHaveLength(5);
     for (const client of first.slice(0, 3)) client.socket.end();
-    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(3));
+    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(3), 5_000);
     expect(await wave(24)).toHaveLength(3);
-    await vi.waitFor(() => expect(running.of("limit_reached")).toHaveLength(19 + 21));
+    await vi.waitFor(() => expect(running.of("limit_reached")).toHaveLength(19 + 21), 5_000);
   });
 });
 
@@ -107,7 +107,7 @@ describe("a user's quota over two threads", () => {
     );
     await downloads(running, 2);
     await Promise.all(idle.map((client) => client.closed()));
-    await vi.waitFor(() => expect([...running.relay.ledger.records()]).toEqual([]));
+    await vi.waitFor(() => expect([...running.relay.ledger.records()]).toEqual([]), 5_000);
     const closed = running.of("connection_closed");
     expect(new Set(closed.map(({ reason }) => reason))).toEqual(new Set(["closed"]));
     const moved = closed.reduce((sum, { up, down }) => sum + up + down, 0);
@@ -147,7 +147,7 @@ describe("sign-in over two threads", () => {
     };
     for (let times = 0; times < 5; times++) expect(await attempt(`wrong ${times}`)).not.toBe(0);
     for (let times = 0; times < 6; times++) expect(await attempt("secret")).not.toBe(0);
-    await vi.waitFor(() => expect(running.of("auth_failed")).toHaveLength(11));
+    await vi.waitFor(() => expect(running.of("auth_failed")).toHaveLength(11), 5_000);
     const codes = running.of("auth_failed").map(({ code }) => code);
     expect(codes.filter((code) => code === "sign_in_refused")).toHaveLength(6);
   });
@@ -161,7 +161,7 @@ describe("sign-in over two threads", () => {
     const inbounds = [inboundConfig({ auth: "password", listen: "127.0.0.1:0" })];
     await running.relay.reload(relayConfig({ config: { workers: 2, users, inbounds } }));
     await Promise.all(clients.map(({ client }) => client.closed()));
-    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(8));
+    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(8), 5_000);
     expect(running.of("account_ended").reduce((sum, { connections }) => sum + connections, 0)).toBe(8);
   });
 });
@@ -190,7 +190,7 @@ describe("an ingress over two threads", () => {
     await vi.waitFor(() => {
       const ids = running.of("connection_closed").map(({ id }) => threadOf(id));
       expect(new Set(ids)).toEqual(new Set([0, 1]));
-    });
+    }, 5_000);
     expect(running.of("signature_refused").length).toBeGreaterThan(0);
   });
 });

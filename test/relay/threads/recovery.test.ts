@@ -22,7 +22,7 @@ async function talk(running: ThreadedRelay, open: () => Promise<RawClient>): Pro
       if (fresh === undefined) throw new Error("not told yet");
       known.add(fresh.id);
       talking.push({ client, thread: threadOf(fresh.id) });
-    });
+    }, 5_000);
   }
   expect(new Set(talking.map(({ thread }) => thread)).size).toBe(2);
   return talking;
@@ -47,7 +47,7 @@ describe("a thread that breaks down", () => {
     const again = await talk(running, () => openSocks(running.port, "127.0.0.1", echo));
     for (const { client } of [...kept, ...again]) client.socket.end();
     const all = talking.length + again.length;
-    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(all));
+    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(all), 5_000);
     expect(new Set(running.of("connection_closed").map(({ id }) => id)).size).toBe(all);
     expect(running.relay.ledger.seal(Date.now())?.services).toMatchObject([
       {
@@ -61,7 +61,7 @@ describe("a thread that breaks down", () => {
     await vi.waitFor(async () => {
       const status = await running.relay.obey({ do: "status" });
       expect(status).toMatchObject({ report: { connections: 0, inbounds: [{ connections: 0 }] } });
-    });
+    }, 5_000);
   });
 
   it("gives back the seats that its connections had", async () => {
@@ -82,7 +82,7 @@ describe("a thread that breaks down", () => {
     for (let times = 1; times <= 3; times++) {
       await vi.waitFor(() => expect(running.of("thread_restarted")).toHaveLength(times - 1), 5_000);
       await running.workers.at(times === 1 ? 0 : -1)?.terminate();
-      await vi.waitFor(() => expect(running.of("thread_ended")).toHaveLength(times));
+      await vi.waitFor(() => expect(running.of("thread_ended")).toHaveLength(times), 5_000);
     }
     expect(running.of("thread_ended").map(({ retryMs }) => retryMs)).toEqual([200, 400, 800]);
     expect(running.workers).toHaveLength(4);

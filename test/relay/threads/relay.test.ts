@@ -43,7 +43,7 @@ describe("a relay with two threads", () => {
   it("spreads connections over both, and adds them up exactly", async () => {
     const running = await startThreads();
     const clients = await talk(running.port, CLIENTS, "0123456789");
-    await vi.waitFor(() => expect(counted(running)).toBe(CLIENTS));
+    await vi.waitFor(() => expect(counted(running)).toBe(CLIENTS), 5_000);
     const records = [...running.relay.ledger.records()];
     expect(new Set(records.map(({ id }) => threadOf(id)))).toEqual(new Set([0, 1]));
     expect(records.every(({ up, down }) => up === 10 && down === 10)).toBe(true);
@@ -52,7 +52,7 @@ describe("a relay with two threads", () => {
       inbounds: [{ state: "running", connections: CLIENTS }],
     });
     for (const client of clients) client.socket.end();
-    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(CLIENTS));
+    await vi.waitFor(() => expect(running.of("connection_closed")).toHaveLength(CLIENTS), 5_000);
     expect(running.relay.ledger.seal(Date.now())?.services).toMatchObject([
       {
         service: "test/mixed",
@@ -64,7 +64,7 @@ describe("a relay with two threads", () => {
       },
     ]);
     expect(new Set(running.of("connection_closed").map(({ id }) => id)).size).toBe(CLIENTS);
-    await vi.waitFor(async () => expect((await statusOf(running)).connections).toBe(0));
+    await vi.waitFor(async () => expect((await statusOf(running)).connections).toBe(0), 5_000);
   });
 
   it("says once where it listens, and tells a port that is taken", async () => {
@@ -85,7 +85,7 @@ describe("a relay with two threads", () => {
   it("breaks one connection off by its id, in whatever thread it is", async () => {
     const running = await startThreads();
     const clients = await talk(running.port, 8, "x");
-    await vi.waitFor(() => expect(counted(running)).toBe(8));
+    await vi.waitFor(() => expect(counted(running)).toBe(8), 5_000);
     const [first] = [...running.relay.ledger.records()].slice(-1);
     const answer = await running.relay.obey({ do: "close", connection: first?.id ?? "" });
     expect(answer).toEqual({ ok: true, report: { closed: first?.id } });
@@ -179,7 +179,7 @@ describe("stopping a relay with two threads", () => {
   it("waits for the connections of both until the deadline, and breaks off what is left", async () => {
     const running = await startThreads({ config: { drain_timeout: 500 } });
     const clients = await talk(running.port, 10, "x");
-    await vi.waitFor(() => expect(counted(running)).toBe(10));
+    await vi.waitFor(() => expect(counted(running)).toBe(10), 5_000);
     const stopping = running.relay.stop();
     const [first, ...others] = clients;
     expect(String(await first?.send("on").take(2))).toBe("on");

@@ -234,6 +234,18 @@ describe("Recovery", () => {
     expect(recovery.bytesInFlight).toBe(0);
   });
 
+  it("does not blame another path for what the one before has lost", () => {
+    const { recovery, told, events, send } = make();
+    for (let n = 0; n < 10; n++) send(n, 0);
+    const controller = new Told();
+    recovery.startPath(controller);
+    send(10, 1);
+    recovery.onAck(ackOf([[10, 10]]), 50, events);
+    recovery.onTimeout(recovery.deadline(), events);
+    expect(told.lost).toHaveLength(10);
+    expect([controller.lost, controller.sampleLost]).toEqual([0, 0]);
+  });
+
   it("does not tell the controller of a lost probe for sizes", () => {
     const controller = new Told();
     const size = { onAcked() {}, onLost: (number: number) => number === 0 };
