@@ -158,23 +158,27 @@ describe("SpooledStream", () => {
   it("keeps to the disk that all may take, however many ask for the last of it at once", async () => {
     const total = 1024 * KIB;
     const spool = await openSpool({ ...SIZES, total });
-    const sources = Array.from({ length: 40 }, () => new Source(10_000 * KIB));
-    const streams = sources.map((source) => spool.of(source));
+    const spooled = Array.from({ length: 40 }, () => new Source(10_000 * KIB)).map((source) => ({
+      source,
+      stream: spool.of(source),
+    }));
     let most = 0;
     const watch = setInterval(() => {
       most = Math.max(most, spool.diskBytes);
     }, 1);
     await vi.waitFor(() => expect(spool.diskBytes).toBe(total), PATIENCE);
-    const before = Math.max(...sources.map(({ given }) => given));
-    // One that goes away leaves its room to those that wait, without their readers doing anything.
-    for (const stream of streams.splice(0, 30)) stream.destroy();
-    await vi.waitFor(
-      () => expect(Math.max(...sources.map(({ given }) => given))).toBeGreaterThan(before),
-      PATIENCE,
-    );
+    // Those that have most of the disk go away, and leave it to those that wait, without their readers doing anything.
+    spooled.sort((a, b) => b.source.given - a.source.given);
+    for (const { stream } of spooled.splice(0, 30)) stream.destroy();
+    const given = () => spooled.reduce((sum, { source }) => sum + source.given, 0);
+    const atMost = spooled.length * SIZES.memory + total;
+    await vi.waitFor(() => {
+      expect(spool.diskBytes).toBe(total);
+      expect(given()).toBeGreaterThan(atMost - spooled.length * SPOOL_LIMITS.READ_BYTES_MAX);
+    }, PATIENCE);
     clearInterval(watch);
     expect(most).toBeLessThanOrEqual(total);
-    for (const stream of streams) stream.destroy();
+    for (const { stream } of spooled) stream.destroy();
     await vi.waitFor(() => expect(spool.diskBytes).toBe(0), PATIENCE);
   });
 
