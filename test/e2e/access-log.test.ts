@@ -71,6 +71,7 @@ describe("a record", { timeout: 30_000 }, () => {
     const reply = await product.fetchHost("log.test", "/bytes/1000?token=secret-query", { headers });
     await reply.arrayBuffer();
     const [record] = await receiver.untilRecords("/bytes/1000");
+    expect(reply.headers.get("x-request-id")).toMatch(/^[0-9a-f]{12}-[0-9a-f]+$/);
     expect(record).toEqual({
       event: "request",
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),

@@ -157,13 +157,10 @@ describe("headers", () => {
       if (!/^(?:cookie|connection|x-forwarded-for)$/.test(name)) expect(seen).not.toHaveProperty(name);
   });
 
-  it("carry a request id, metered or not, the upstream's own if it has one", async () => {
+  it("keep the upstream's request id, metered or not", async () => {
     for (const host of ["odd.test", "plain.test"]) {
-      const { headers } = await product.fetchHost(host, "/x");
-      expect(headers.get("x-request-id"), host).toMatch(/^[0-9a-f]{12}-[0-9a-f]+$/);
-      expect((await product.fetchHost(host, "/request-id")).headers.get("x-request-id")).toBe(
-        "the-upstream's",
-      );
+      const { headers } = await product.fetchHost(host, "/request-id");
+      expect(headers.get("x-request-id"), host).toBe("the-upstream's");
     }
   });
 

@@ -4,7 +4,7 @@
 import { contentLength } from "../../shared/http/headers.ts";
 import { BODY_LIMITS } from "../../shared/limits.ts";
 import { meterBody } from "../stats/body.ts";
-import { replyHead } from "./reply-head.ts";
+import { isFinalHead, replyHead } from "./reply-head.ts";
 import type { Answer } from "./upstream.ts";
 import type { Visit } from "./visit.ts";
 
@@ -22,16 +22,21 @@ export async function replyTo(visit: Visit, answer: Answer): Promise<Response> {
     return finished(visit, answer, withBody(countWhole(visit, body), response));
   }
   const source = answer.whole ?? response.body;
-  const reply = withBody(streamedBody(visit, source, length), response);
+  const body = streamedBody(visit, source, length);
+  if (body !== null && body === response.body && isFinalHead(visit.call, response.headers)) {
+    visit.replied();
+    return response;
+  }
+  const reply = withBody(body, response);
   // Where no body comes, as in a reply to HEAD, nobody has checked its announced length: one that frames nothing does not go on
   // (RFC 9112 section 6.3).
   if (source === null && length === undefined) reply.headers.delete("content-length");
   return finished(visit, answer, reply);
 }
 
-function finished(visit: Visit, { upstream }: Answer, reply: Response): Response {
+function finished(visit: Visit, { response, upstream }: Answer, reply: Response): Response {
   visit.replied();
-  replyHead(visit.call, upstream, reply.headers);
+  if (!isFinalHead(visit.call, response.headers)) replyHead(visit.call, upstream, reply.headers);
   return reply;
 }
 

@@ -14,6 +14,8 @@ export interface Asked {
   readonly method?: string;
   readonly headers?: HeadersInit;
   readonly user?: string;
+  /** Whether its host keeps an access log. */
+  readonly isLogged?: boolean;
 }
 
 /** The call, and the upstream that its host has. */
@@ -23,6 +25,7 @@ export function callFor({
   method = "GET",
   headers,
   user = "",
+  isLogged = false,
 }: Asked): {
   call: Call;
   upstream: Upstream;
@@ -42,7 +45,16 @@ export function callFor({
   } as unknown as Call["x"];
   const arrival = plan.arrival?.(x);
   const clientIp = arrival?.clientIp ?? x.clientIp;
-  const call = { x, plan, kind: "http", clientIp, arrival, user, replyFields: undefined } as unknown as Call;
+  const call = {
+    x,
+    plan,
+    kind: "http",
+    clientIp,
+    arrival,
+    user,
+    log: isLogged ? {} : undefined,
+    replyFields: undefined,
+  } as unknown as Call;
   const [upstream] = plan.upstreams;
   if (!upstream) throw new Error("The host has no upstream");
   return { call, upstream };

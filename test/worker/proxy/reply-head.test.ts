@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { corsGate } from "../../../worker/proxy/cors.ts";
-import { replyHead } from "../../../worker/proxy/reply-head.ts";
+import { isFinalHead, replyHead } from "../../../worker/proxy/reply-head.ts";
 import { type Asked, callFor } from "./header-call.ts";
 
 function replied(asked: Asked, fields: HeadersInit): Headers {
@@ -22,12 +22,15 @@ describe("replyHead", () => {
       "Proxy-Authenticate": "Basic",
       "X-Public": "1",
     };
-    expect([...replied({}, fields).keys()]).toEqual(["connection", "x-public", "x-request-id"]);
+    expect([...replied({}, fields).keys()]).toEqual(["connection", "x-public"]);
   });
 
-  it("gives a request id where the upstream has none", () => {
-    expect(replied({}, {}).get("x-request-id")).toBe("the-id");
-    expect(replied({}, { "X-Request-Id": "theirs" }).get("x-request-id")).toBe("theirs");
+  it("gives the id that the request was logged under, if it was, where the upstream has none", () => {
+    const theirs = { "X-Request-Id": "theirs" };
+    expect(replied({ isLogged: true }, {}).get("x-request-id")).toBe("the-id");
+    expect(replied({ isLogged: true }, theirs).get("x-request-id")).toBe("theirs");
+    expect(replied({}, {}).get("x-request-id")).toBeNull();
+    expect(replied({}, theirs).get("x-request-id")).toBe("theirs");
   });
 
   it("leads back to the public host, unless switched off", () => {
@@ -78,13 +81,9 @@ describe("replyHead", () => {
       "access-control-allow-origin": "https://a.test",
       "access-control-expose-headers": "X-Id",
       vary: "Accept, Origin",
-      "x-request-id": "the-id",
     });
     for (const headers of [{ Origin: "https://b.test" }, {}])
-      expect(Object.fromEntries(replied({ host, headers }, fields))).toEqual({
-        vary: "Accept, Origin",
-        "x-request-id": "the-id",
-      });
+      expect(Object.fromEntries(replied({ host, headers }, fields))).toEqual({ vary: "Accept, Origin" });
   });
 
   it("applies the host's rules last", () => {
@@ -109,9 +108,63 @@ describe("replyHead", () => {
     fc.assert(
       fc.property(text, text, text, text, (location, cookie, vary, connection) => {
         const fields = { Location: location, "Set-Cookie": cookie, Vary: vary, Connection: connection };
-        expect(replied({ host }, fields).get("x-request-id")).toBe("the-id");
+        expect(replied({ host, isLogged: true }, fields).get("x-request-id")).toBe("the-id");
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("isFinalHead", () => {
+  const value = fc.constantFrom(
+    "",
+    "keep-alive",
+    "close, X-A",
+    "X-A",
+    "http://10.9.9.9:3000/base/x",
+    "/x",
+    "a=1; Path=/",
+  );
+  const fields = fc.dictionary(
+    fc.constantFrom(
+      "connection",
+      "location",
+      "set-cookie",
+      "proxy-authenticate",
+      "proxy-connection",
+      "access-control-allow-origin",
+      "vary",
+      "x-a",
+    ),
+    value,
+  );
+  const host = fc.constantFrom(
+    {},
+    { rewrite_location: false },
+    { rewrite_cookies: true },
+    { cors: { origins: ["*"] } },
+    { headers: { response: { set: { "X-A": "b" } } } },
+  );
+
+  it("holds only for what goes on unchanged", () => {
+    let finals = 0;
+    fc.assert(
+      fc.property(host, fields, fc.boolean(), (host, fields, isLogged) => {
+        const asked = { host, isLogged, headers: { Origin: "https://a.test" } };
+        const { call } = callFor(asked);
+        void corsGate(call.plan.config)?.(call);
+        const headers = new Headers(fields);
+        if (!isFinalHead(call, headers)) return;
+        finals++;
+        expect([...replied(asked, fields)]).toEqual([...headers]);
+      }),
+      { numRuns: 500 },
+    );
+    expect(finals).toBeGreaterThan(20);
+  });
+
+  it("holds for an ordinary reply", () => {
+    const { call } = callFor({});
+    expect(isFinalHead(call, new Headers({ Connection: "keep-alive", "Content-Type": "a/b" }))).toBe(true);
   });
 });
