@@ -1251,6 +1251,8 @@ export const UDPACK_STREAM_LIMITS = {
   GROWTH_MS_MIN: 25,
   /** Windows below this grow four-fold, others two-fold: with 5 % loss growth must be ahead of the sender's slow start. */
   GROWTH_STEEP_BYTES: 1024 * 1024,
+  /** What a stream of ours may begin with where the ones before it have earned it: 50 ms at 20 MB/s. */
+  EARNED_WINDOW_BYTES_MAX: 1024 * 1024,
   /** Gaps in received streams, over all streams of a session; 1,250 are usual at 125 MB/s, 200 ms and 5 % loss. */
   GAPS_MAX: 4_096,
   /** Bytes sent and kept over all streams: a peer may leave out one acknowledgement and grant credit without end. */

@@ -40,8 +40,9 @@ export function lossyTable(measured: Measured): string {
     ...cpu(own, base),
     figure(median(own.wireDown), 3),
     figure(median(own.wireUp), 3),
+    figure(median(own.shortMs), 0),
   ]);
-  const wire = ["wire bytes per byte", "and back"];
+  const wire = ["wire bytes per byte", "and back", "1 MiB, ms"];
   return table(
     ["tunnel", "MB/s", "from-to", "to kcptun", "to cubic", "CPU-s per GB", "to kcptun", ...wire],
     rows,

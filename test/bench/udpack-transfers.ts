@@ -7,6 +7,8 @@ import type { Tunnel } from "./udpack-tunnels.ts";
 
 const MB = 1e6;
 const GB = 1e9;
+/** A page's picture, or a segment of a channel. */
+const SHORT_BYTES = 1024 ** 2;
 /** The first transfer through each tunnel, which does not count, as a part of the others. */
 const FIRST_PART = 1 / 4;
 /** A client that does not end by itself. */
@@ -20,12 +22,16 @@ export interface Figures {
   /** Bytes on the wire for each byte of payload: with it, and against it. */
   readonly wireDown: number[];
   readonly wireUp: number[];
+  /** What short downloads took. */
+  readonly shortMs: number[];
 }
 
 /** What each tunnel is asked for; one that is slow is broken off, and what has come counts. */
 export interface Download {
   readonly bytes: number;
   readonly withinMs: number;
+  /** Short downloads after each, one after the other: 1 MiB each. */
+  readonly shorts?: number;
 }
 
 interface Transferred {
@@ -42,7 +48,7 @@ export async function compare(
   rounds: number,
 ): Promise<ReadonlyMap<Tunnel, Figures>> {
   const figures = new Map<Tunnel, Figures>(
-    tunnels.map((tunnel) => [tunnel, { mbPerS: [], cpuSPerGb: [], wireDown: [], wireUp: [] }]),
+    tunnels.map((tunnel) => [tunnel, { mbPerS: [], cpuSPerGb: [], wireDown: [], wireUp: [], shortMs: [] }]),
   );
   try {
     for (let round = 0; round < rounds; round++) {
@@ -67,9 +73,14 @@ async function measure(tunnel: Tunnel, figures: Figures, download: Download): Pr
   figures.mbPerS.push(bytes / MB / seconds);
   figures.cpuSPerGb.push((cpuOf(tunnel) - cpu) / (bytes / GB));
   const after = await tunnel.counts();
-  if (counts === undefined || after === undefined) return;
-  figures.wireDown.push((after.down - counts.down) / bytes);
-  figures.wireUp.push((after.up - counts.up) / bytes);
+  if (counts !== undefined && after !== undefined) {
+    figures.wireDown.push((after.down - counts.down) / bytes);
+    figures.wireUp.push((after.up - counts.up) / bytes);
+  }
+  for (let i = 0; i < (download.shorts ?? 0); i++) {
+    const short = await transfer(tunnel, { bytes: SHORT_BYTES, withinMs: download.withinMs });
+    figures.shortMs.push(short.seconds * 1_000);
+  }
 }
 
 /** CPU seconds of both ends together; NaN where there are none. */
@@ -79,15 +90,16 @@ function cpuOf({ ends }: Tunnel): number {
 
 async function transfer(tunnel: Tunnel, download: Download): Promise<Transferred> {
   const { host, name, near, port } = tunnel;
+  const { bytes, withinMs } = download;
   const script = join(import.meta.dirname, "tcp-client.ts");
-  const order = JSON.stringify({ host, port, direction: "down", ...download });
+  const order = JSON.stringify({ host, port, direction: "down", bytes, withinMs });
   try {
     await tunnel.prepare();
-    const output = await near.run(process.execPath, [script, order], download.withinMs + HUNG_MS);
+    const output = await near.run(process.execPath, [script, order], withinMs + HUNG_MS);
     const transferred = JSON.parse(output) as Transferred;
-    if (transferred.bytes < download.bytes) await delay(SETTLE_MS);
+    if (transferred.bytes < bytes) await delay(SETTLE_MS);
     return transferred;
   } catch (error) {
-    throw new Error(`Cannot transfer ${download.bytes} bytes through ${name}`, { cause: error });
+    throw new Error(`Cannot transfer ${bytes} bytes through ${name}`, { cause: error });
   }
 }

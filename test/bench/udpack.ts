@@ -26,7 +26,11 @@ const LOSSY_ROUNDS = QUICK ? 1 : 3;
 const MIB = 1024 ** 2;
 const MB = 1e6;
 const CLEAN: Download = { bytes: (QUICK ? 64 : 256) * MIB, withinMs: 60_000 };
-const LOSSY: Download = { bytes: (QUICK ? 32 : 64) * MIB, withinMs: QUICK ? 4_000 : 8_000 };
+const LOSSY: Download = {
+  bytes: (QUICK ? 32 : 64) * MIB,
+  withinMs: QUICK ? 4_000 : 8_000,
+  shorts: 3,
+};
 const LOSSES = [0, 0.01, 0.05] as const;
 const LINK = { delayMs: 25, rate: 25e6, queueBytes: 1e6 } as const;
 /** IPv4 and UDP around each datagram. */
@@ -165,7 +169,7 @@ async function overLink(path: Path, loss: number): Promise<void> {
   if (path.network) tunnels.push(...CONGESTION_CONTROLS.map((name) => plainTcp(path, name)));
   const measured = await compare(label, tunnels, LOSSY, LOSSY_ROUNDS);
   say(
-    `\n${label} each way: ${link}; downloads of ${LOSSY.bytes / MIB} MiB, at most ${LOSSY.withinMs / 1_000} s of them; rounds: ${LOSSY_ROUNDS}`,
+    `\n${label} each way: ${link}; downloads of ${LOSSY.bytes / MIB} MiB, at most ${LOSSY.withinMs / 1_000} s of them; rounds: ${LOSSY_ROUNDS}; after each ${LOSSY.shorts} of 1 MiB`,
   );
   if (probed) say(`Seen from its ends: ${probed}`);
   say(`\n${lossyTable(measured)}`);

@@ -26,6 +26,8 @@ export class ReceiveCredit {
   #windows: number;
   /** What windows have grown by. A bound of its own: a few large windows must not keep new streams from being opened. */
   #grown = 0;
+  /** Window that readers of this session have lately been found to need, and to keep up with. */
+  #earned = 0;
 
   constructor({ maxData, maxStreamData, maxStreams }: ReceiveCreditOptions) {
     this.streamBytes = maxStreamData;
@@ -51,6 +53,31 @@ export class ReceiveCredit {
     if (this.#grown + bytes > UDPACK_STREAM_LIMITS.GROWN_BYTES_MAX) return false;
     this.#grown += bytes;
     return true;
+  }
+
+  get earned(): number {
+    return this.#earned;
+  }
+
+  /** A window has grown to `bytes`, because its reader kept up: later streams of this session need not prove it anew. */
+  earn(bytes: number): void {
+    this.#earned = Math.min(Math.max(this.#earned, bytes), UDPACK_STREAM_LIMITS.EARNED_WINDOW_BYTES_MAX);
+  }
+
+  /** A reader left a window of `bytes` unread: later streams begin with less than that. */
+  forfeit(bytes: number): void {
+    this.#earned = Math.min(this.#earned, Math.floor(bytes / 2));
+  }
+
+  /**
+   * Lets the window of a new stream of ours begin with more than the usual; how much. Only while half of what windows may grow by
+   * is not in use: however many streams begin and stand still, the other half is left to those that prove to need it.
+   */
+  takeEarned(): number {
+    const more = this.#earned - this.streamBytes;
+    if (more <= 0 || this.#grown + more > UDPACK_STREAM_LIMITS.GROWN_BYTES_MAX / 2) return 0;
+    this.#grown += more;
+    return more;
   }
 
   /** A window of `bytes`, the first one and what it grew by, is needed no longer. */

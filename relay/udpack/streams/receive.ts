@@ -115,6 +115,16 @@ export class ReceiveStream {
     return bytes;
   }
 
+  /** Begins with the window that earlier streams of the session have earned; true: the peer does not know of it. */
+  begin(): boolean {
+    const more = this.#credit.takeEarned();
+    if (more === 0) return false;
+    this.#window += more;
+    this.limit += more;
+    this.#credit.grant(more);
+    return true;
+  }
+
   /** Whether half of the window was read since more was granted. */
   get wantsRenewal(): boolean {
     return this.#read + this.#window / 2 >= this.limit && this.#finalSize === UNKNOWN && !this.#discarding;
@@ -128,8 +138,12 @@ export class ReceiveStream {
     const isPrompt = now - this.#unreadSince <= soonMs;
     // A peer that waits for credit shows by how soon half of it was read, or, while a loss holds the reader up, by how far it is.
     const isUsed = now - this.#renewedAt <= soonMs || this.#cameFar;
-    const grown = this.#window * (this.#window < GROWTH_STEEP_BYTES ? 4 : 2);
-    if (isPrompt && isUsed && this.#credit.grow(grown - this.#window)) this.#window = grown;
+    const grown = Math.max(this.#window * (this.#window < GROWTH_STEEP_BYTES ? 4 : 2), this.#credit.earned);
+    if (!isPrompt) this.#credit.forfeit(this.#window);
+    else if (isUsed && this.#credit.grow(grown - this.#window)) {
+      this.#window = grown;
+      this.#credit.earn(grown);
+    }
     this.#renewedAt = now;
     this.#cameFar = false;
     const more = this.#read + this.#window - this.limit;

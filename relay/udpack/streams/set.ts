@@ -122,7 +122,9 @@ export class StreamSet {
 
   /** The id of a new stream; undefined while the peer allows none (`streamsAvailable` follows). */
   open(): number | undefined {
-    return this.#table.open()?.id;
+    const stream = this.#table.open();
+    if (stream?.receive.begin()) this.writer.queue(stream, CONTROL.credit);
+    return stream?.id;
   }
 
   /** Takes as much of `data` as has room, by reference: it must not change until `streamFinished`. The bytes taken. */

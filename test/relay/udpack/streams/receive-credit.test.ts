@@ -9,7 +9,7 @@ import {
   UDPACK_STREAM_LIMITS,
   UDPACK_TUNNEL_LIMITS,
 } from "../../../../shared/limits.ts";
-import { End, PARAMETERS, pair, settle } from "../session/pair.ts";
+import { End, framesOf, PARAMETERS, pair, settle } from "../session/pair.ts";
 
 const MAX_STREAM_DATA = 65_536;
 
@@ -64,6 +64,122 @@ describe("ReceiveCredit", () => {
     }
     expect(credit.grow(UDPACK_STREAM_LIMITS.GROWN_BYTES_MAX)).toBe(true);
     expect(credit.grow(1)).toBe(false);
+  });
+});
+
+describe("ReceiveStream.begin", () => {
+  const MIB = 1024 * 1024;
+
+  /** How much a stream that begins now may send at first. */
+  function firstWindow(credit: ReceiveCredit): number {
+    credit.addStream();
+    const stream = new ReceiveStream(credit);
+    const before = stream.limit;
+    expect(stream.begin()).toBe(stream.limit > before);
+    return stream.limit;
+  }
+
+  it("grants what a reader before it has earned, up to a bound", () => {
+    const credit = tunnelCredit();
+    expect(firstWindow(credit)).toBe(MAX_STREAM_DATA);
+    read(new ReceiveStream(credit), 2 * MAX_STREAM_DATA);
+    expect(firstWindow(credit)).toBe(4 * MAX_STREAM_DATA);
+    const long = new ReceiveStream(credit);
+    read(long, 16 * MIB);
+    long.discard();
+    expect(firstWindow(credit)).toBe(MIB);
+  });
+
+  it("grants less once a reader has left its window unread", () => {
+    const credit = tunnelCredit();
+    const prompt = new ReceiveStream(credit);
+    read(prompt, 16 * MIB);
+    prompt.discard();
+    const slow = new ReceiveStream(credit);
+    slow.begin();
+    slow.receive(0, new Uint8Array(MIB), false, 0);
+    while (slow.read());
+    slow.renew(1_000, 50);
+    expect(firstWindow(credit)).toBe(MIB / 2);
+    const stream = new ReceiveStream(credit);
+    stream.receive(0, new Uint8Array(MAX_STREAM_DATA), false, 0);
+    while (stream.read());
+    stream.renew(1_000, 50);
+    expect(firstWindow(credit)).toBe(MAX_STREAM_DATA);
+  });
+
+  it("leaves half of what windows may grow by to those that prove to need it", () => {
+    const credit = tunnelCredit();
+    read(new ReceiveStream(credit), 2 * MAX_STREAM_DATA);
+    let larger = 0;
+    for (let i = 0; i < 500; i++) if (firstWindow(credit) > MAX_STREAM_DATA) larger++;
+    expect(larger).toBeGreaterThan(100);
+    expect(larger).toBeLessThan(500);
+    expect(credit.grow(UDPACK_STREAM_LIMITS.GROWN_BYTES_MAX / 2)).toBe(true);
+  });
+
+  it("gives back all of it with the stream", () => {
+    const credit = tunnelCredit();
+    const earning = new ReceiveStream(credit);
+    read(earning, 16 * MIB);
+    earning.discard();
+    for (let i = 0; i < 500; i++) {
+      credit.addStream();
+      const stream = new ReceiveStream(credit);
+      expect(stream.begin(), String(i)).toBe(true);
+      stream.discard();
+      stream.reset(1, 0);
+    }
+    expect(credit.grow(UDPACK_STREAM_LIMITS.GROWN_BYTES_MAX)).toBe(true);
+  });
+});
+
+describe("Session.openStream", () => {
+  it("grants what earlier downloads have earned with the stream's first packet", () => {
+    const part = new Uint8Array(16 * 1024);
+    const left = new Map<number, number>();
+    const client = new End(
+      { role: "client" },
+      {
+        streamReadable(id) {
+          received += client.read(id).length;
+        },
+      },
+    );
+    let received = 0;
+    const server = new End(
+      { role: "server" },
+      {
+        streamOpened(id) {
+          left.set(id, 1024 * 1024);
+          write(id);
+        },
+        streamWritable: write,
+      },
+    );
+    function write(id: number): void {
+      for (;;) {
+        const bytes = Math.min(left.get(id) ?? 0, part.length);
+        const taken = server.session.write(id, part.subarray(0, bytes));
+        left.set(id, (left.get(id) ?? 0) - taken);
+        if (taken === 0) break;
+      }
+      if (left.get(id) === 0) server.session.end(id);
+    }
+    let now = 0;
+    /** The frames of a download's request. */
+    function download(): string[] {
+      const id = client.session.openStream() ?? -1;
+      client.session.write(id, Buffer.from("GET"));
+      const request = client.pull(now);
+      server.take(request, now);
+      now = settle({ client, server }, now);
+      return request.flatMap(framesOf);
+    }
+    expect(download()).toEqual(["stream"]);
+    expect(download()).toEqual(["maxStreamData", "stream"]);
+    // With the mark of each end.
+    expect(received).toBe(2 * (1024 * 1024 + 1));
   });
 });
 
