@@ -6,7 +6,7 @@ import { isChannelPath, serveChannels } from "./channel-routes.ts";
 import { clientAddress } from "./client-address.ts";
 import { handleControl } from "./control/app.ts";
 import { isControlHost } from "./control-hosts.ts";
-import { type ConfigSnapshot, currentConfig } from "./directory/client.ts";
+import { type ConfigSnapshot, currentConfig, freshConfig } from "./directory/client.ts";
 import type { Env } from "./env.ts";
 import { failureResponse } from "./error-response.ts";
 import type { Exchange } from "./exchange.ts";
@@ -27,7 +27,7 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
     const { hostname } = url;
     if (isControlHost(hostname, env.CONTROL_HOSTS))
       return await handleControl({ request, url, env, ctx, requestId, clientIp, startedAt });
-    config = await currentConfig(env, ctx);
+    config = freshConfig() ?? (await currentConfig(env, ctx));
     const meter = isolateMeter();
     const x: Exchange = { request, url, env, ctx, requestId, clientIp, config, meter, startedAt };
     if (config.channelHosts.has(hostname)) return await serveChannelHost(x);

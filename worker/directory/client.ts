@@ -18,6 +18,11 @@ export function currentConfig(env: Env, ctx: Waiter): Promise<ConfigSnapshot> {
   return isolate.current(env, ctx);
 }
 
+/** The current configuration where nobody has to be asked for it, as for nearly all requests: they need not wait for a promise. */
+export function freshConfig(): ConfigSnapshot | undefined {
+  return isolate.fresh();
+}
+
 /** The directory object. A version stored through it is current in this isolate at once, elsewhere within 5 s. */
 export function directory(env: Env): DirectoryCalls {
   return isolate.directory(env);

@@ -74,6 +74,11 @@ export class IsolateConfig {
   readonly #imported = new ImportedChannels();
   #live = new LiveState(NOTHING_LIVE);
 
+  /** What `current` would give, where it need not ask anybody. */
+  fresh(): ConfigSnapshot | undefined {
+    return this.#poller.fresh();
+  }
+
   /** @throws CausewayError `config_unavailable` when nothing was pushed yet, or the directory fails and nothing is known */
   current(env: Env, ctx: Waiter): Promise<ConfigSnapshot> {
     return this.#poller.current(this.#source(env, ctx), (work) => ctx.waitUntil(work));

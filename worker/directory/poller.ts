@@ -64,6 +64,11 @@ export class ConfigPoller<S extends { readonly epoch: number }> {
     this.#now = now;
   }
 
+  /** The configuration, where it is young enough for a request to be served without asking for a newer one. */
+  fresh(): S | undefined {
+    return decide(this.#state()) === "serve" ? this.#snapshot : undefined;
+  }
+
   /**
    * The newest configuration that can be had in reasonable time.
    * @throws CausewayError `config_unavailable` when there is none

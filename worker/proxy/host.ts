@@ -6,7 +6,7 @@ import { openLogEntry } from "../access-log/log.ts";
 import { withFields } from "../error-response.ts";
 import type { Exchange } from "../exchange.ts";
 import { answerCached } from "./cache/serve.ts";
-import type { Call, CallLog } from "./call.ts";
+import type { Call, CallLog, Gate } from "./call.ts";
 import { passGates } from "./gates.ts";
 import { planOf } from "./plan.ts";
 import { replyTo } from "./reply.ts";
@@ -36,18 +36,33 @@ async function logged(call: Call, log: CallLog): Promise<Response> {
   }
 }
 
-async function pass(call: Call): Promise<Response> {
+/** Where no gate has to wait the request goes on in the same turn: each promise on its way costs it about half a microsecond. */
+function pass(call: Call): Promise<Response> {
+  let passed: ReturnType<Gate>;
   try {
-    const passed = passGates(call);
-    const reply = passed instanceof Promise ? await passed : passed;
-    if (reply) return answered(call, reply);
+    passed = passGates(call);
   } catch (error) {
-    const { x, plan, kind } = call;
-    x.meter.refuse(plan.service, kind, error instanceof CausewayError ? error.code : "internal");
-    x.meter.touch(x.env, x.ctx);
-    throw withReplyFields(call, error);
+    return Promise.reject(refused(call, error));
   }
-  return serve(call);
+  return passed ? passOrAnswer(call, passed) : serve(call);
+}
+
+async function passOrAnswer(call: Call, passed: Response | Promise<Response | undefined>): Promise<Response> {
+  let reply: Response | undefined;
+  try {
+    reply = await passed;
+  } catch (error) {
+    throw refused(call, error);
+  }
+  return reply ? answered(call, reply) : serve(call);
+}
+
+/** What a gate refused with, counted and ready to be thrown. */
+function refused(call: Call, error: unknown): unknown {
+  const { x, plan, kind } = call;
+  x.meter.refuse(plan.service, kind, error instanceof CausewayError ? error.code : "internal");
+  x.meter.touch(x.env, x.ctx);
+  return withReplyFields(call, error);
 }
 
 /** A gate's own reply, counted as a request that went nowhere. */
@@ -114,7 +129,8 @@ async function serve(call: Call): Promise<Response> {
     const answer = call.plan.cache
       ? await answerCached(visit, (prepare) => reachUpstream(visit, { upgrade: false, upload, prepare }))
       : await reachUpstream(visit, { upgrade: false, upload });
-    return await replyTo(visit, answer);
+    const reply = replyTo(visit, answer);
+    return reply instanceof Promise ? await reply : reply;
   } catch (error) {
     const { cut } = visit.flow;
     const refusal = cut ? new CausewayError(cutCode(cut), undefined, { cause: error }) : error;

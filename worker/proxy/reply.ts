@@ -9,18 +9,14 @@ import type { Answer } from "./upstream.ts";
 import type { Visit } from "./visit.ts";
 
 /**
- * The client's reply to an answer.
+ * The client's reply to an answer; a promise only where it has to wait for a short body.
  * @throws CausewayError `upstream_invalid` when a short body breaks off, `upstream_timeout` when it stands still: nothing has
  *   been sent by then
  */
-export async function replyTo(visit: Visit, answer: Answer): Promise<Response> {
+export function replyTo(visit: Visit, answer: Answer): Response | Promise<Response> {
   const { response } = answer;
   const length = contentLength(response.headers);
-  if (isShort(visit, answer, length)) {
-    // One more turn of the event loop, but still the cheapest way to count a short body.
-    const body = await visit.within(response.arrayBuffer(), visit.plan.config.body_idle_timeout, WHOLE_BODY);
-    return finished(visit, answer, withBody(countWhole(visit, body), response));
-  }
+  if (isShort(visit, answer, length)) return shortReply(visit, answer);
   const source = answer.whole ?? response.body;
   const body = streamedBody(visit, source, length);
   if (body !== null && body === response.body && isFinalHead(visit.call, response.headers)) {
@@ -32,6 +28,13 @@ export async function replyTo(visit: Visit, answer: Answer): Promise<Response> {
   // (RFC 9112 section 6.3).
   if (source === null && length === undefined) reply.headers.delete("content-length");
   return finished(visit, answer, reply);
+}
+
+/** One more turn of the event loop, but still the cheapest way to count a short body. */
+async function shortReply(visit: Visit, answer: Answer): Promise<Response> {
+  const { response } = answer;
+  const body = await visit.within(response.arrayBuffer(), visit.plan.config.body_idle_timeout, WHOLE_BODY);
+  return finished(visit, answer, withBody(countWhole(visit, body), response));
 }
 
 function finished(visit: Visit, { response, upstream }: Answer, reply: Response): Response {

@@ -70,7 +70,7 @@ function switched({ call }: Visit, { response, upstream }: Answer, webSocket: We
   return reply;
 }
 
-function refused(visit: Visit, answer: Answer): Promise<Response> {
+function refused(visit: Visit, answer: Answer): Response | Promise<Response> {
   const { response } = answer;
   if (response.ok) {
     void response.body?.cancel();
