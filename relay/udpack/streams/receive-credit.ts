@@ -55,6 +55,7 @@ export class ReceiveCredit {
     return true;
   }
 
+  /** Window that a prompt reader may have at once. */
   get earned(): number {
     return this.#earned;
   }
