@@ -79,6 +79,16 @@ export function collect(socket: Socket, options: RawOptions = {}): Promise<RawEx
   });
 }
 
+/** The head of a 200. */
+export function head(...fields: string[]): string {
+  return ["HTTP/1.1 200 OK", ...fields, "", ""].join("\r\n");
+}
+
+/** The head of an upload; `framing`: its other fields. */
+export function upload(host: string, path: string, framing: string): string {
+  return `POST ${path} HTTP/1.1\r\nHost: ${host}\r\n${framing}\r\n\r\n`;
+}
+
 /** A GET or other request without a body, after whose reply the connection ends. */
 export function requestText(
   method: string,

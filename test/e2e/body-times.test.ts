@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { demoBytes } from "../../relay/demo/bodies.ts";
-import { askRaw, collect, openRaw } from "../conformance/raw-http.ts";
+import { askRaw, collect, head, openRaw, upload } from "../conformance/raw-http.ts";
 import { ScriptedUpstream } from "../conformance/scripted-upstream.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { untilCounted } from "../support/stats.ts";
@@ -39,14 +39,6 @@ afterAll(async () => {
   await product.stop();
   await upstream.stop();
 });
-
-function head(...fields: string[]): string {
-  return ["HTTP/1.1 200 OK", ...fields, "", ""].join("\r\n");
-}
-
-function upload(host: string, path: string, framing: string): string {
-  return `POST ${path} HTTP/1.1\r\nHost: ${host}\r\n${framing}\r\n\r\n`;
-}
 
 describe("an upstream that stops in the middle of a body", () => {
   it("breaks the client's connection, however the body is passed on, and is let go", async () => {

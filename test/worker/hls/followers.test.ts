@@ -1,20 +1,18 @@
 // Many viewers of something that the origin takes too long to give.
 
-import { createExecutionContext, env } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChannelConfig } from "../../../shared/config/schema.ts";
 import type { Exchange } from "../../../worker/exchange.ts";
 import { loadPlaylist } from "../../../worker/hls/playlist-store.ts";
 import { loadHead } from "../../../worker/hls/segment-head.ts";
 import { loadSegment } from "../../../worker/hls/segment-store.ts";
+import { stubChannel, stubEmptyCaches, stubExchange } from "./channel-stub.ts";
 
 const VIEWERS = 50;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal("caches", {
-    open: async () => ({ match: async () => undefined, put: async () => undefined }),
-  });
+  stubEmptyCaches();
 });
 
 afterEach(() => {
@@ -23,23 +21,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const channel = {
-  id: "ch_slow",
-  sources: [{ url: "http://origin.test/index.m3u8", via: "direct", headers: {} }],
-  headers: {},
-  ignore_query: [],
-  shield: false,
-  prefetch: 0,
-  response_header_timeout: 2_000,
-  read_timeout: 40_000,
-} as unknown as ChannelConfig;
-
-function exchange(): Exchange {
-  const counter = { answer: () => undefined, failure: () => undefined, originBytes: () => undefined };
-  const meter = { touch: () => undefined, channel: () => counter };
-  const config = { epoch: 1, live: { purgeEpoch: () => 0 } };
-  return { env, ctx: createExecutionContext(), meter, config, request: {} } as unknown as Exchange;
-}
+const channel = stubChannel("ch_slow", 40_000);
 
 /** An origin that does not know HEAD, and whose bodies begin and never end. */
 function endless(headers: Record<string, string>): { count: number; heads: number } {
@@ -67,7 +49,7 @@ describe("viewers who wait for somebody else's fetch in vain", () => {
     const asked = endless({ "content-length": "1000" });
     const target = { url: `http://origin.test/${name}`, source: 0, playlist: true, imported: new Map() };
     const viewers = Array.from({ length: VIEWERS }, () =>
-      load(exchange(), channel, target as never).catch((error: { code: string }) => error.code),
+      load(stubExchange(), channel, target as never).catch((error: { code: string }) => error.code),
     );
     await vi.advanceTimersByTimeAsync(14_000);
     expect(asked.count).toBe(1);
@@ -82,7 +64,7 @@ describe("viewers who wait for somebody else's fetch in vain", () => {
     const asked = endless({ "content-length": "1000" });
     const target = { url: "http://origin.test/head.ts", source: 0, playlist: false, imported: new Map() };
     const viewers = Array.from({ length: VIEWERS }, () =>
-      loadHead(exchange(), channel, target).catch((error: { code: string }) => error.code),
+      loadHead(stubExchange(), channel, target).catch((error: { code: string }) => error.code),
     );
     await vi.advanceTimersByTimeAsync(14_000);
     expect(asked).toEqual({ count: 1, heads: 1 });
