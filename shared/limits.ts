@@ -1130,6 +1130,8 @@ export const HLS_LIMITS = {
   BLOCKING_MAX: 64,
   /** Channels whose blocking reloads an isolate counts. */
   BLOCKING_CHANNELS_MAX: 1_000,
+  /** Leaders that one request waits for: a second one takes over from one that is late. */
+  FOLLOWS_MAX: 3,
   /** Those who wait for another's fetch wait this much longer than it may take until its headers. */
   FOLLOW_SLACK_MS: 5_000,
   /** Those who want what is too large to be shared wait this long until it is stored: a live segment's usual duration. */

@@ -64,7 +64,7 @@ export class Totals {
     const key = `${kind} ${service}`;
     const known = this.#entries.get(key);
     if (known) return known;
-    if (service !== "other" && !this.#hasRoom(service, kind)) return this.entry("other", kind);
+    if (service !== "other" && !this.#takePlace(service, kind)) return this.entry("other", kind);
     const entry = {
       key,
       service,
@@ -79,8 +79,8 @@ export class Totals {
     return entry;
   }
 
-  /** Whether a new service may have an entry; takes a place of its relay's. */
-  #hasRoom(service: string, kind: FlowKind): boolean {
+  /** Takes a place for a new service, of its relay's where it has one; false: there is none. */
+  #takePlace(service: string, kind: FlowKind): boolean {
     if (this.#entries.size >= STATS_LIMITS.SERVICES_KEPT_MAX) return false;
     if (!isRelayKind(kind)) return true;
     const relay = service.split("/", 1)[0] ?? "";

@@ -5,7 +5,7 @@ import { quantile } from "../../shared/flow/latency.ts";
 import type { ServiceSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 import { byId, setText } from "./dom.ts";
 import { formatBytes, formatCount, formatLatency, formatRate, formatShare, NOTHING } from "./format.ts";
-import { type Column, Table } from "./table.ts";
+import { type Column, Table, textColumn } from "./table.ts";
 
 /** A service that is a channel. */
 interface Row extends ServiceSnapshot {
@@ -23,7 +23,7 @@ const TIER_NAMES: Readonly<Record<Tier, string>> = {
 };
 
 const COLUMNS: readonly Column<Row>[] = [
-  { label: "Channel", text: (row) => row.service, value: (row) => row.service, detail: (row) => row.service },
+  textColumn("Channel", (row) => row.service),
   {
     label: "Viewers",
     numeric: true,

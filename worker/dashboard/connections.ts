@@ -13,7 +13,7 @@ import {
   formatTime,
 } from "./format.ts";
 import { tryIt } from "./hints.ts";
-import { type Column, type RowAction, Table } from "./table.ts";
+import { type Column, type RowAction, Table, textColumn } from "./table.ts";
 
 /** Builds the table and returns what brings it up to date; while `mayClose`, connections can be closed from it. */
 export function createConnections(mayClose: () => boolean): (message: StatsMessage) => void {
@@ -90,10 +90,6 @@ function columns(clock: () => number): Column<ListedConnection>[] {
     byteColumn("Down", (row) => row.down),
     byteColumn("Up", (row) => row.up),
   ];
-}
-
-function textColumn(label: string, value: (row: ListedConnection) => string): Column<ListedConnection> {
-  return { label, text: value, value, detail: value };
 }
 
 function byteColumn(label: string, value: (row: ListedConnection) => number): Column<ListedConnection> {

@@ -12,10 +12,10 @@ import {
   NOTHING,
 } from "./format.ts";
 import { tryIt } from "./hints.ts";
-import { type Column, Table } from "./table.ts";
+import { type Column, Table, textColumn } from "./table.ts";
 
 const COLUMNS: readonly Column<ServiceSnapshot>[] = [
-  { label: "Service", text: (row) => row.service, value: (row) => row.service, detail: (row) => row.service },
+  textColumn("Service", (row) => row.service),
   { label: "Kind", text: (row) => row.kind, value: (row) => row.kind },
   number("Open", (row) => row.active, formatCount),
   number("Down now", (row) => row.down_rate, formatRate),

@@ -15,6 +15,11 @@ export interface Column<Row> {
   detail?(row: Row): string;
 }
 
+/** A column of words, shown whole on hovering. */
+export function textColumn<Row>(label: string, value: (row: Row) => string): Column<Row> {
+  return { label, text: value, value, detail: value };
+}
+
 /** A button in the last column of each row. */
 export interface RowAction<Row> {
   readonly label: string;

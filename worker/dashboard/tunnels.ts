@@ -4,7 +4,7 @@ import type { TunnelReport } from "../../shared/flow/link.ts";
 import type { LinkSnapshot, Snapshot } from "../../shared/flow/snapshot.ts";
 import { byId } from "./dom.ts";
 import { formatCount, formatLatency, formatLoss, formatRate } from "./format.ts";
-import { type Column, Table } from "./table.ts";
+import { type Column, Table, textColumn } from "./table.ts";
 
 interface Row extends TunnelReport {
   readonly relay: string;
@@ -12,19 +12,15 @@ interface Row extends TunnelReport {
 }
 
 const COLUMNS: readonly Column<Row>[] = [
-  text("Tunnel", (row) => `${row.role === "server" ? "from" : "by"} ${row.name}`),
-  text("Relay", (row) => row.relay),
-  text("Peer", (row) => row.remote),
-  text("Carrier", (row) => row.engine),
+  textColumn("Tunnel", (row) => `${row.role === "server" ? "from" : "by"} ${row.name}`),
+  textColumn("Relay", (row) => row.relay),
+  textColumn("Peer", (row) => row.remote),
+  textColumn("Carrier", (row) => row.engine),
   number("Round trip", (row) => row.rtt_ms, formatLatency),
   number("Loss", (row) => row.loss, formatLoss),
   number("Rate", (row) => row.rate, formatRate),
   number("Streams", (row) => row.streams, formatCount),
 ];
-
-function text(label: string, value: (row: Row) => string): Column<Row> {
-  return { label, text: value, value, detail: value };
-}
 
 function number(label: string, value: (row: Row) => number, format: (value: number) => string): Column<Row> {
   return { label, numeric: true, value, text: (row) => format(value(row)) };

@@ -8,7 +8,7 @@ import type { Tier } from "../../shared/flow/channel.ts";
 import { isDelta, readDelivery } from "../../shared/hls/delivery.ts";
 import { playlistLifetime } from "../../shared/hls/freshness.ts";
 import { lastSequence } from "../../shared/hls/newest.ts";
-import { CACHE_LIMITS, HLS_LIMITS as LIMITS, SHIELD_LIMITS } from "../../shared/limits.ts";
+import { HLS_LIMITS as LIMITS, SHIELD_LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import { within } from "../cache/deadline.ts";
 import { ALONE, Flights } from "../cache/flights.ts";
@@ -17,6 +17,7 @@ import { readBucket, writeBucket } from "./bucket.ts";
 import { cacheKey } from "./cache-key.ts";
 import { noteDirectories } from "./directories.ts";
 import { readEdge, writeEdge } from "./edge-cache.ts";
+import { followMs } from "./follow-time.ts";
 import { takeHold } from "./holds.ts";
 import {
   type FetchedPlaylist,
@@ -89,7 +90,7 @@ export async function loadPlaylist(
   since = 0,
 ): Promise<LoadedPlaylist> {
   const wanted = { ...wantedOf(x, channel, target), since };
-  for (let turn = 0; turn < FOLLOWS_MAX; turn++) {
+  for (let turn = 0; turn < LIMITS.FOLLOWS_MAX; turn++) {
     const kept = memory.get(wanted.key);
     const now = Date.now();
     if (kept && isFresh(kept.facts, now) && kept.facts.at >= since) return { tier: "memory", stored: kept };
@@ -129,14 +130,10 @@ function isAnswered({ plainKey, awaited, since }: Wanted, now: number): boolean 
   return ahead > LIMITS.BLOCKING_AHEAD_MAX || (ahead <= 0 && isFresh(plain.facts, now));
 }
 
-/** Leaders that one request waits for: a second one takes over from one that is late. */
-const FOLLOWS_MAX = 3;
-
 /** The fetch under way, or one that begins; undefined when the origin holds too many requests already. */
 function fetched(wanted: Wanted, now: number): Promise<Outcome | typeof ALONE> | undefined {
   const headerTimeoutMs = headerTimeoutOf(wanted);
-  const followMs = Math.max(CACHE_LIMITS.FOLLOW_TIMEOUT_MS, headerTimeoutMs + LIMITS.FOLLOW_SLACK_MS);
-  const flight = flights.follow(wanted.key, followMs);
+  const flight = flights.follow(wanted.key, followMs(headerTimeoutMs));
   if (flight) return flight;
   const giveBack = wanted.blocking ? takeHold(wanted.channel, headerTimeoutMs, now) : NOTHING;
   return giveBack && lead(wanted, headerTimeoutMs).finally(giveBack);

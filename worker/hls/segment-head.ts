@@ -8,9 +8,10 @@ import { ByteLru } from "../cache/byte-lru.ts";
 import { ALONE, Flights } from "../cache/flights.ts";
 import type { Exchange } from "../exchange.ts";
 import { type KeyedRequest, readNear } from "./elsewhere.ts";
+import { followMs } from "./follow-time.ts";
 import { type Facts, isFresh, type Loaded } from "./resource.ts";
 import { fetchHead } from "./segment-fetch.ts";
-import { FOLLOWS_MAX, followMs, fromMemory, keyed, loadSegment, note } from "./segment-store.ts";
+import { fromMemory, keyed, loadSegment, note } from "./segment-store.ts";
 import type { Target } from "./target.ts";
 
 const told = new ByteLru<Facts>(LIMITS.HEADS_BYTES);
@@ -24,8 +25,8 @@ export async function loadHead(x: Exchange, channel: ChannelConfig, target: Targ
   const facts = told.get(wanted.key);
   if (facts && isFresh({ ...facts, freshMs: LIMITS.HEAD_KEPT_MS }, Date.now()))
     return { tier: "memory", facts, body: null };
-  for (let turn = 0; turn < FOLLOWS_MAX; turn++) {
-    const flight = flights.follow(wanted.key, followMs(channel));
+  for (let turn = 0; turn < LIMITS.FOLLOWS_MAX; turn++) {
+    const flight = flights.follow(wanted.key, followMs(channel.response_header_timeout));
     if (!flight) return lead(wanted);
     const outcome = await flight;
     // Those who have waited in vain go together: alone they would all ask at once.

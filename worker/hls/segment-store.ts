@@ -7,7 +7,7 @@ import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import type { Tier } from "../../shared/flow/channel.ts";
 import { type ByteRange, formatByteRange } from "../../shared/hls/byte-range.ts";
 import { beginsAsJson } from "../../shared/hls/no-segment.ts";
-import { CACHE_LIMITS, HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
+import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import { within } from "../cache/deadline.ts";
 import { ALONE, Flights } from "../cache/flights.ts";
@@ -16,6 +16,7 @@ import { openBody, shareStream } from "./body.ts";
 import { cacheKey } from "./cache-key.ts";
 import { directoryAt } from "./directories.ts";
 import { type Found, type KeyedRequest, moveOn, readFar, readNear, writeOut } from "./elsewhere.ts";
+import { followMs } from "./follow-time.ts";
 import { takePlace } from "./places.ts";
 import { noteRefusal, refusalOf, refused } from "./refusals.ts";
 import { type Facts, isFresh, type Loaded, type Stored } from "./resource.ts";
@@ -57,12 +58,12 @@ export async function loadSegment(
   range: ByteRange | undefined,
 ): Promise<Loaded> {
   const wanted = keyed(x, channel, target, range);
-  for (let turn = 0; turn < FOLLOWS_MAX; turn++) {
+  for (let turn = 0; turn < LIMITS.FOLLOWS_MAX; turn++) {
     const kept = fromMemory(wanted);
     if (kept) return { tier: "memory", ...kept };
     const key = followedKey(wanted);
     if (key === undefined) return lead(wanted);
-    const patienceMs = followMs(channel);
+    const patienceMs = followMs(channel.response_header_timeout);
     const until = Date.now() + patienceMs;
     const outcome = await flights.follow(key, patienceMs);
     if (outcome !== undefined && outcome !== ALONE) {
@@ -78,20 +79,12 @@ export async function loadSegment(
   throw new CausewayError("upstream_timeout");
 }
 
-/** Leaders that one request waits for: a second one takes over from one that is late. */
-export const FOLLOWS_MAX = 3;
-
 /** The fetch under way that gives what is wanted; of what grows the whole may come long after its parts. */
 function followedKey({ channel, target, key, wholeKey }: KeyedRequest): string | undefined {
   if (flights.has(key)) return key;
   return key !== wholeKey && flights.has(wholeKey) && directoryAt(channel, target).isWhole
     ? wholeKey
     : undefined;
-}
-
-/** How long a leader is waited for, in milliseconds. */
-export function followMs(channel: ChannelConfig): number {
-  return Math.max(CACHE_LIMITS.FOLLOW_TIMEOUT_MS, channel.response_header_timeout + LIMITS.FOLLOW_SLACK_MS);
 }
 
 /** What memory has of it, for conditions that must be judged before a fetch. */
@@ -119,7 +112,7 @@ export async function fetchAhead(
   if (flights.has(wanted.key) || fromMemory(wanted)) return true;
   const { body, facts } = await lead(wanted);
   if (!(body instanceof ReadableStream)) return facts.freshMs > 0;
-  const outcome = flights.follow(wanted.key, followMs(channel));
+  const outcome = flights.follow(wanted.key, followMs(channel.response_header_timeout));
   // What is collected or copied for others goes on without this reader.
   await body.cancel().catch(() => undefined);
   if (facts.freshMs <= 0) return false;

@@ -19,27 +19,26 @@ export function replyTo(visit: Visit, answer: Answer): Response | Promise<Respon
   if (isShort(visit, answer, length)) return shortReply(visit, answer);
   const source = answer.whole ?? response.body;
   const body = streamedBody(visit, source, length);
-  if (body !== null && body === response.body && isFinalHead(visit.call, response.headers)) {
-    visit.replied();
-    return response;
-  }
-  const reply = withBody(body, response);
+  const isFinal = isFinalHead(visit.call, response.headers);
+  const isUntouched = isFinal && body !== null && body === response.body;
+  const reply = isUntouched ? response : withBody(body, response);
   // Where no body comes, as in a reply to HEAD, nobody has checked its announced length: one that frames nothing does not go on
   // (RFC 9112 section 6.3).
   if (source === null && length === undefined) reply.headers.delete("content-length");
-  return finished(visit, answer, reply);
+  return finished(visit, answer, reply, isFinal);
 }
 
 /** One more turn of the event loop, but still the cheapest way to count a short body. */
 async function shortReply(visit: Visit, answer: Answer): Promise<Response> {
   const { response } = answer;
   const body = await visit.within(response.arrayBuffer(), visit.plan.config.body_idle_timeout, WHOLE_BODY);
-  return finished(visit, answer, withBody(countWhole(visit, body), response));
+  const isFinal = isFinalHead(visit.call, response.headers);
+  return finished(visit, answer, withBody(countWhole(visit, body), response), isFinal);
 }
 
-function finished(visit: Visit, { response, upstream }: Answer, reply: Response): Response {
+function finished(visit: Visit, { upstream }: Answer, reply: Response, isFinal: boolean): Response {
   visit.replied();
-  if (!isFinalHead(visit.call, response.headers)) replyHead(visit.call, upstream, reply.headers);
+  if (!isFinal) replyHead(visit.call, upstream, reply.headers);
   return reply;
 }
 
