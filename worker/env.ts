@@ -33,6 +33,8 @@ export interface Env {
   readonly ADMIN_TOKEN: string;
   /** 32 bytes, base64url: seals secrets and child addresses, signs sessions and tickets. */
   readonly ROOT_KEY: string;
+  /** Leads to origins without a detour. Absent on Cloudflare, where `fetch` makes none. */
+  readonly ORIGIN_NETWORK?: Fetcher;
   /** Connects to public addresses only, whatever a name resolves to. Absent on Cloudflare, where no others are in reach. */
   readonly PUBLIC_NETWORK?: Fetcher;
   /** Set only where no Cloudflare network is in front: a peer that presents it may name the client's address. */

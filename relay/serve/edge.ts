@@ -8,8 +8,8 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type WorkerdStruct
 import { formatAuthority } from "../../shared/net/address.ts";
 import { ROOT } from "../root.ts";
 import { claimPort, PortTakenError } from "./listen.ts";
+import { originNetwork, publicNetwork } from "./networks.ts";
 import { BUILT, readManifest } from "./project.ts";
-import { publicNetwork } from "./public-network.ts";
 import { type RuntimeProcesses, shieldFromInterrupt, watchRuntime } from "./runtime-processes.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -109,7 +109,11 @@ function miniflareOptions({ host, port, stateDir, vars, buckets, onLog }: EdgeOp
         bindings: { FRONT_SECRET: randomUUID(), ...manifest.vars, ...vars },
         durableObjects: Object.fromEntries(objects),
         r2Buckets: { ...Object.fromEntries(declared), ...buckets },
-        serviceBindings: { [manifest.assets.binding]: "page", PUBLIC_NETWORK: publicNetwork() },
+        serviceBindings: {
+          [manifest.assets.binding]: "page",
+          ORIGIN_NETWORK: originNetwork(),
+          PUBLIC_NETWORK: publicNetwork(),
+        },
         // Miniflare would copy all headers of each request to an origin; the Worker removes its own.
         stripCfConnectingIp: false,
         unsafeDirectSockets: [{ host, port, proxy: false }],

@@ -1,7 +1,7 @@
 // Threats: a control path reached through a proxied host or the reverse, by the spelling of the Host header.
 
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { ADMIN_TOKEN, bearer, errorCode, push, send, testDocument } from "./control/support.ts";
+import { ADMIN_TOKEN, bearer, errorCode, push, send, testDocument, testEnv } from "./control/support.ts";
 
 beforeAll(async () => {
   const more = {
@@ -47,6 +47,15 @@ describe("handle", () => {
       expect(await response.text()).toBe("upstream http://upstream.test/");
     },
   );
+
+  it("goes out by the network of its own that local serving gives it", async () => {
+    const fallback = mockUpstream();
+    const network = { fetch: async (input: RequestInfo | URL) => new Response(`network ${input}`) };
+    const env = { ...testEnv, ORIGIN_NETWORK: network as Fetcher };
+    const response = await send("http://app.test/x?y", {}, env);
+    expect(await response.text()).toBe("network http://upstream.test/x?y");
+    expect(fallback).not.toHaveBeenCalled();
+  });
 
   it("has no control path on a proxied host", async () => {
     mockUpstream();

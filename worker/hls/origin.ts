@@ -8,8 +8,9 @@ import { basicCredentials } from "../../shared/http/basic-credentials.ts";
 import { cookieField } from "../../shared/http/cookie-jar.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
 import type { Exchange } from "../exchange.ts";
+import { originFetch, outsideFetch } from "../network.ts";
 import { fetchViaRelay } from "../proxy/via.ts";
-import { assertOutside, outsideFetch } from "./access/destination.ts";
+import { assertOutside } from "./access/destination.ts";
 import { adoptCookies, cookieJar, takeCookies } from "./cookies.ts";
 import { meteredFetch } from "./origin-meter.ts";
 import { type Way, wayOf } from "./way.ts";
@@ -118,10 +119,10 @@ async function send(x: Exchange, way: Way, hop: Hop, timeoutMs: number): Promise
   const init = { method: hop.method, headers: fieldsFor(way, hop), signal, redirect: "manual" } as const;
   try {
     if (way.relay === undefined) {
-      const direct = isTrusted(hop.to, way) ? fetch : outsideFetch(x.env);
+      const direct = isTrusted(hop.to, way) ? originFetch(x.env) : outsideFetch(x.env);
       return await direct(target.href, init);
     }
-    return await fetchViaRelay(x.config, way.relay, target.href, init);
+    return await fetchViaRelay(x.config, way.relay, target.href, init, originFetch(x.env));
   } catch (cause) {
     if (signal.aborted) throw new CausewayError("upstream_timeout", undefined, { cause });
     throw cause instanceof CausewayError

@@ -4,6 +4,7 @@
 import { CausewayError } from "../../shared/errors.ts";
 import { isReplayable } from "../../shared/http/replayable.ts";
 import { PROXY_LIMITS } from "../../shared/limits.ts";
+import { originFetch } from "../network.ts";
 import type { Upstream } from "./call.ts";
 import { withinDeadline } from "./deadline.ts";
 import { requestHead } from "./request-head.ts";
@@ -94,14 +95,15 @@ async function attempt(
 ): Promise<Response> {
   const { plan, x } = visit;
   const path = plan.targetPath(visit.call.pathname) + queryOf(x.url);
+  const send = originFetch(x.env);
   let failed: Set<number> | undefined;
   for (;;) {
     const { upstream } = attempts;
     const target = upstream.base + path;
     try {
       const response = await (plan.relay === undefined
-        ? fetch(target, init)
-        : fetchViaRelay(x.config, plan.relay, target, init));
+        ? send(target, init)
+        : fetchViaRelay(x.config, plan.relay, target, init, send));
       if (!isReply(response)) throw await invalid(response);
       if (!attempts.over) plan.pool.report(upstream, response.status);
       return response;

@@ -20,7 +20,7 @@ const UPSTREAM_FAULTS: ReadonlyMap<string, ErrorCode> = new Map([
 ]);
 
 /**
- * `fetch(target, init)` through a relay; a WebSocket upgrade goes the same way. Each call signs anew.
+ * `send(target, init)` through a relay; a WebSocket upgrade goes the same way. Each call signs anew.
  * @throws CausewayError `relay_unreachable`, `relay_refused`, `secrets_missing`, `upstream_unreachable`,
  *   `upstream_invalid`, `upstream_timeout`
  */
@@ -29,22 +29,23 @@ export async function fetchViaRelay(
   relay: string,
   target: string,
   init: RequestInit,
+  send: typeof fetch = fetch,
 ): Promise<Response> {
   const egress = config.egress(relay);
   const headers = new Headers(init.headers);
   // The fragment-free text of the configured base and the parsed path: what is signed is what is sent.
   const fields = await signedFields(egress.key, init.method ?? "GET", target, Date.now());
   for (const [name, value] of Object.entries(fields)) headers.set(name, value);
-  const response = await reach(egress.url, { ...init, headers });
+  const response = await reach(send, egress.url, { ...init, headers });
   const refusal = response.headers.get(INGRESS_FIELDS.ERROR);
   if (refusal === null) return response;
   await response.body?.cancel();
   throw refusalError(refusal);
 }
 
-async function reach(url: string, init: RequestInit): Promise<Response> {
+async function reach(send: typeof fetch, url: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, init);
+    return await send(url, init);
   } catch (cause) {
     throw new CausewayError("relay_unreachable", undefined, { cause });
   }

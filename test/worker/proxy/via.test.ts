@@ -40,6 +40,14 @@ describe("fetchViaRelay", () => {
     expect(await verifyTarget(await importIngressKey(SECRET), shown, Date.now())).toMatchObject({ ok: true });
   });
 
+  it("goes by the way it is given", async () => {
+    const requests = relay(() => new Response("by fetch"));
+    const way = async (input: RequestInfo | URL) => new Response(`by another way to ${input}`);
+    const response = await fetchViaRelay(await config(), "main", TARGET, {}, way);
+    expect(await response.text()).toBe("by another way to https://relay.test/");
+    expect(requests).toEqual([]);
+  });
+
   it("signs each attempt anew", async () => {
     const requests = relay(() => new Response(null));
     const known = await config();

@@ -31,12 +31,3 @@ function isOwnHost({ config, env }: Edge, url: URL): boolean {
     config.routes.covers(host) || config.channelHosts.has(host) || isControlHost(host, env.CONTROL_HOSTS)
   );
 }
-
-/**
- * How to fetch what an origin names. Names are resolved where nothing here can look: served locally, by a network that
- * connects to public addresses only; on Cloudflare private networks are out of reach anyway.
- */
-export function outsideFetch(env: Pick<Env, "PUBLIC_NETWORK">): typeof fetch {
-  const network = env.PUBLIC_NETWORK;
-  return network === undefined ? fetch : (input, init) => network.fetch(input, init);
-}

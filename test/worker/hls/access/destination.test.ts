@@ -2,7 +2,7 @@
 
 import { createExecutionContext } from "cloudflare:test";
 import { env as bindings } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ChannelConfig } from "../../../../shared/config/schema.ts";
 import { HostSet, RouteTable } from "../../../../shared/net/routes.ts";
 import type { Env } from "../../../../worker/env.ts";
@@ -12,8 +12,6 @@ import { isolateMeter } from "../../../../worker/stats/meter.ts";
 
 const SOURCE = "http://origin.example:8080/live/i.m3u8";
 
-afterEach(() => vi.restoreAllMocks());
-
 /** Where a channel's request for `url` went, and by which network. */
 async function wayTo(url: string, { foreign = false } = {}): Promise<string[]> {
   const went: string[] = [];
@@ -21,11 +19,11 @@ async function wayTo(url: string, { foreign = false } = {}): Promise<string[]> {
     went.push(`${network} ${input}`);
     return new Response("", { status: 200 });
   };
-  vi.spyOn(globalThis, "fetch").mockImplementation(by("any"));
   const x = {
     env: {
       ...(bindings as unknown as Env),
       CONTROL_HOSTS: "edge.example",
+      ORIGIN_NETWORK: { fetch: by("any") } as unknown as Fetcher,
       PUBLIC_NETWORK: { fetch: by("public") } as unknown as Fetcher,
     },
     ctx: createExecutionContext(),

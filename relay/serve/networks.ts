@@ -1,5 +1,4 @@
-// The network that the local edge reaches what origins name by: it connects to public addresses only, judged when the
-// connection is made, so that no name that resolves to a private address leads into this machine's networks.
+// The networks of the local edge, each a service binding of Miniflare.
 
 import { getCACertificates } from "node:tls";
 
@@ -39,14 +38,21 @@ const TRANSLATED = [
   "64:ff9b::c0a8:0/112",
 ];
 
-/** A service binding of Miniflare. */
+/** Reaches what the configuration names: whatever Miniflare's own network does, which lies behind a Worker of Miniflare's. */
+export function originNetwork() {
+  return networkOf(["public", "private"], []);
+}
+
+/**
+ * Reaches what origins name: it connects to public addresses only, judged when the connection is made, so that no name that
+ * resolves to a private address leads into this machine's networks.
+ */
 export function publicNetwork() {
-  return {
-    network: {
-      allow: ["public"],
-      deny: [...SPECIAL, ...TRANSLATED],
-      // As Miniflare's own network has it: NODE_EXTRA_CA_CERTS counts for both.
-      tlsOptions: { trustBrowserCas: true, trustedCertificates: getCACertificates("extra") },
-    },
-  };
+  return networkOf(["public"], [...SPECIAL, ...TRANSLATED]);
+}
+
+function networkOf(allow: string[], deny: string[]) {
+  // As Miniflare's own network has it: NODE_EXTRA_CA_CERTS counts for all.
+  const tlsOptions = { trustBrowserCas: true, trustedCertificates: getCACertificates("extra") };
+  return { network: { allow, deny, tlsOptions } };
 }
