@@ -2,6 +2,7 @@
 // its cost is paid per request; the control plane is built on first use and never touched by proxied traffic.
 
 import { CausewayError } from "../shared/errors.ts";
+import { parseRequestUrl, type RequestUrl } from "../shared/http/request-url.ts";
 import { isChannelPath, serveChannels } from "./channel-routes.ts";
 import { clientAddress } from "./client-address.ts";
 import { handleControl } from "./control/app.ts";
@@ -18,7 +19,7 @@ import { isolateMeter } from "./stats/meter.ts";
 /** The Worker's fetch handler. Never rejects. */
 export async function handle(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const requestId = nextRequestId();
-  let url: URL | undefined;
+  let url: RequestUrl | undefined;
   let config: ConfigSnapshot | undefined;
   try {
     url = parseUrl(request);
@@ -40,18 +41,16 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
 }
 
 /**
- * The request's URL with its host in one spelling: the parser has lower-cased it and cut the default port, and the dot of
- * a fully qualified name goes too, so that "Host: App.Example.COM.:443" is routed and authorised like "app.example.com".
+ * The request's URL with its host in one spelling: lower case, without default port and final dot, so that
+ * "Host: App.Example.COM.:443" is routed and authorised like "app.example.com".
  * @throws CausewayError `bad_request` for a Host header that makes no URL, or one that reaches into the URL's other parts
  */
-function parseUrl(request: Request): URL {
-  const url = URL.parse(request.url);
+function parseUrl(request: Request): RequestUrl {
+  const url = parseRequestUrl(request.url);
+  const host = request.headers.get("host") ?? "";
   // RFC 9112 section 3.2. The runtime puts Host before the path as it came: "a.test/x?" would move the path into the
   // query, and "a.test@b.test", "b%2Etest" or a tab in it be another host than the front before this one saw.
-  if (!url || /[/?#@\\\t]|%[0-7]/.test(request.headers.get("host") ?? ""))
-    throw new CausewayError("bad_request");
-  const { hostname } = url;
-  if (hostname.endsWith(".")) url.hostname = hostname.replace(/\.+$/, "");
+  if (!url || (host !== url.host && /[/?#@\\\t]|%[0-7]/.test(host))) throw new CausewayError("bad_request");
   return url;
 }
 

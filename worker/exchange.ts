@@ -1,5 +1,6 @@
 // One request on its way through the Worker: what every step needs, made once in app.ts and passed along.
 
+import type { RequestUrl } from "../shared/http/request-url.ts";
 import type { ConfigSnapshot } from "./directory/client.ts";
 import type { Env } from "./env.ts";
 import type { Meter } from "./stats/meter.ts";
@@ -20,7 +21,7 @@ export interface ViewingRight {
 export interface Exchange {
   readonly request: Request;
   /** `request.url` parsed once; routing, access, cache keys and the upstream's URL all derive from it. */
-  readonly url: URL;
+  readonly url: RequestUrl;
   readonly env: Env;
   readonly ctx: ExecutionContext;
   /** Answered as X-Request-Id. */

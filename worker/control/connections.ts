@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { CausewayError } from "../../shared/errors.ts";
 import { FLOW_KINDS, type FlowRecord } from "../../shared/flow/flow.ts";
 import type { Snapshot } from "../../shared/flow/snapshot.ts";
+import type { RequestUrl } from "../../shared/http/request-url.ts";
 import { CONTROL_LIMITS, FLOW_LIMITS, STATS_LIMITS } from "../../shared/limits.ts";
 import type { ClosingOutcome } from "../stats/object.ts";
 import { requireRole } from "./access.ts";
@@ -74,7 +75,7 @@ export async function closeConnection(x: ControlExchange): Promise<Response> {
   }
 }
 
-function idOf(url: URL): string {
+function idOf(url: RequestUrl): string {
   const text = url.pathname.slice(PATH.length);
   if (text.length > FLOW_LIMITS.TEXT_CHARS_MAX) throw new CausewayError("connection_unknown");
   try {

@@ -2,6 +2,7 @@
 // cookie on behalf of another page, WebSockets above all, to which the same-origin policy does not apply.
 
 import { CausewayError } from "../../shared/errors.ts";
+import type { RequestUrl } from "../../shared/http/request-url.ts";
 import type { ControlExchange } from "./exchange.ts";
 
 /**
@@ -14,9 +15,10 @@ export function checkOrigin(x: Pick<ControlExchange, "request" | "url">, require
   if (origin === null ? required : !isOwnOrigin(origin, x.url)) throw new CausewayError("origin_refused");
 }
 
-function isOwnOrigin(origin: string, url: URL): boolean {
+function isOwnOrigin(origin: string, url: RequestUrl): boolean {
   const parsed = URL.parse(origin);
   // Where a front ends TLS the Worker sees http: while the page is https:, so only the other way round is refused.
   if (!parsed || (parsed.protocol !== "https:" && parsed.protocol !== url.protocol)) return false;
-  return parsed.hostname.replace(/\.$/, "") === url.hostname && parsed.port === url.port;
+  const port = parsed.port === "" ? "" : `:${parsed.port}`;
+  return parsed.hostname.replace(/\.$/, "") + port === url.host;
 }

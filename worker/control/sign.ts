@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { parseDuration } from "../../shared/config/fields.ts";
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
+import type { RequestUrl } from "../../shared/http/request-url.ts";
 import { CONTROL_LIMITS, VIEWER_LIMITS } from "../../shared/limits.ts";
 import { canonicalIp } from "../../shared/net/address.ts";
 import { clientNetwork } from "../../shared/net/client-network.ts";
@@ -81,7 +82,7 @@ function viewerOf(name: string, channel: ChannelConfig, config: ConfigSnapshot):
 }
 
 /** Where viewers ask: as the operator says, else the first channel host that is one name, else where this request went. */
-function baseOf(host: string | undefined, config: ConfigSnapshot, asked: URL): string {
+function baseOf(host: string | undefined, config: ConfigSnapshot, asked: Pick<RequestUrl, "origin">): string {
   if (host !== undefined) {
     const url = URL.parse(host);
     const isBase = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;

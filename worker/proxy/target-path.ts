@@ -3,6 +3,7 @@
 import type { HostConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { type PathRewrite, targetPath } from "../../shared/http/path-prefix.ts";
+import type { RequestUrl } from "../../shared/http/request-url.ts";
 import { leadsOut } from "../../shared/net/path-readings.ts";
 import type { Gate } from "./call.ts";
 
@@ -19,7 +20,7 @@ export function targetPathOf(config: HostConfig): (pathname: string) => string {
 }
 
 /** The query as it is sent on: an empty one has its question mark all the same, which URL.search leaves out. */
-export function queryOf(url: URL): string {
+export function queryOf(url: Pick<RequestUrl, "search" | "href">): string {
   return url.search || (url.href.endsWith("?") ? "?" : "");
 }
 
