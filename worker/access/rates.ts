@@ -32,18 +32,15 @@ export function rateRules(config: HostConfig): Gate | undefined {
   const leased = all && config.scope === "global" ? leasedRate(serviceOf(config), all.limit) : undefined;
   return (call) => {
     const now = call.x.startedAt;
-    const left: string[] = [];
+    let left = "";
     if (own) {
       const window = windowOf(clients, own.key + clientNetwork(call.clientIp));
-      settle(own, window.take(own.limit, now), policies, left);
+      left = settle(own, window.take(own.limit, now), policies, left);
     }
-    if (all && leased) {
-      const verdict = leased.take(call, now);
-      if (verdict instanceof Promise) return verdict.then((known) => admit(call, all, known, policies, left));
-      return admit(call, all, verdict, policies, left);
-    }
-    if (all) settle(all, windowOf(hosts, all.key).take(all.limit, now), policies, left);
-    return tell(call, policies, left);
+    if (!all) return tell(call, policies, left);
+    const verdict = leased ? leased.take(call, now) : windowOf(hosts, all.key).take(all.limit, now);
+    if (!(verdict instanceof Promise)) return tell(call, policies, settle(all, verdict, policies, left));
+    return verdict.then((known) => tell(call, policies, settle(all, known, policies, left)));
   };
 }
 
@@ -62,32 +59,17 @@ function windowOf(table: ClientTable<RateWindow>, key: string): RateWindow {
   return window;
 }
 
-function admit(
-  call: Call,
-  policy: Policy,
-  verdict: RateVerdict,
-  policies: string,
-  left: string[],
-): undefined {
-  settle(policy, verdict, policies, left);
-  return tell(call, policies, left);
-}
-
-/** Notes what is left, or refuses. */
-function settle({ name }: Policy, verdict: RateVerdict, policies: string, left: string[]): void {
+/** What is left, by this policy and those `before` it; refuses when that is nothing. */
+function settle({ name }: Policy, verdict: RateVerdict, policies: string, before: string): string {
   const seconds = Math.max(1, Math.ceil(verdict.waitMs / 1_000));
-  left.push(`"${name}";r=${verdict.remaining};t=${seconds}`);
-  if (verdict.admitted) return;
-  const fields = {
-    "Retry-After": String(seconds),
-    "RateLimit-Policy": policies,
-    RateLimit: left.join(", "),
-  };
+  const left = `${before && `${before}, `}"${name}";r=${verdict.remaining};t=${seconds}`;
+  if (verdict.admitted) return left;
+  const fields = { "Retry-After": String(seconds), "RateLimit-Policy": policies, RateLimit: left };
   throw new CausewayError("rate_limited", undefined, { fields });
 }
 
-function tell(call: Call, policies: string, left: readonly string[]): undefined {
+function tell(call: Call, policies: string, left: string): undefined {
   call.replyFields ??= [];
-  call.replyFields.push(["ratelimit-policy", policies], ["ratelimit", left.join(", ")]);
+  call.replyFields.push(["ratelimit-policy", policies], ["ratelimit", left]);
   return undefined;
 }
