@@ -2,17 +2,28 @@
 // build and on a direct socket, as the product is.
 
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { originNetwork } from "../../relay/serve/networks.ts";
 import { readManifest } from "../../relay/serve/project.ts";
 import { watchRuntime } from "../../relay/serve/runtime-processes.ts";
+import { namedPort } from "../support/named-port.ts";
+
+/**
+ * How a bare Worker fetches: as anybody would write it, which Miniflare leads through a Worker of its own, or past that, by a
+ * binding of the network that the product is given when it is served locally.
+ */
+export type Way = "fetch" | "env.NETWORK.fetch";
 
 export interface BareWorker {
+  /** Where it listens, on 127.0.0.1. */
+  readonly port: number;
   /** Id of its workerd process. */
   readonly pid: number;
   stop(): Promise<void>;
 }
 
 /** Serves one script on a port of its own. */
-export async function startBareWorker(script: string, port: number): Promise<BareWorker> {
+export async function startBareWorker(script: string): Promise<BareWorker> {
+  const port = await namedPort();
   const processes = watchRuntime();
   const miniflare = processes.watch(
     () =>
@@ -29,6 +40,7 @@ export async function startBareWorker(script: string, port: number): Promise<Bar
               modules: true,
               script,
               compatibilityDate: readManifest().compatibility_date,
+              serviceBindings: { NETWORK: originNetwork() },
               stripCfConnectingIp: false,
               unsafeDirectSockets: [{ host: "127.0.0.1", port, proxy: false }],
             },
@@ -38,6 +50,7 @@ export async function startBareWorker(script: string, port: number): Promise<Bar
   );
   await miniflare.ready;
   return {
+    port,
     pid: processes.pid ?? 0,
     async stop() {
       await miniflare.dispose();
@@ -46,16 +59,24 @@ export async function startBareWorker(script: string, port: number): Promise<Bar
   };
 }
 
+/** Serves a script once for each way out. */
+export async function startByEachWay(script: (way: Way) => string): Promise<Record<Way, BareWorker>> {
+  return {
+    fetch: await startBareWorker(script("fetch")),
+    "env.NETWORK.fetch": await startBareWorker(script("env.NETWORK.fetch")),
+  };
+}
+
 /** Passes every request on, its body untouched. */
-export function passthroughScript(originPort: number): string {
-  return `export default { fetch: (request) => {
+export function passthroughScript(originPort: number, way: Way): string {
+  return `export default { fetch: (request, env) => {
     const { pathname, search } = new URL(request.url);
-    return fetch("http://127.0.0.1:${originPort}" + pathname + search, request);
+    return ${way}("http://127.0.0.1:${originPort}" + pathname + search, request);
   } };`;
 }
 
 /** Reads every body into one reused buffer of 256 KiB and writes it on: the least that counts bytes as they pass. */
-export function byobLoopScript(originPort: number): string {
+export function byobLoopScript(originPort: number, way: Way): string {
   return `async function copy(source, target) {
     const reader = source.getReader({ mode: "byob" });
     const writer = target.getWriter();
@@ -71,7 +92,7 @@ export function byobLoopScript(originPort: number): string {
   }
   export default { async fetch(request, env, ctx) {
     const { pathname, search } = new URL(request.url);
-    const reply = await fetch("http://127.0.0.1:${originPort}" + pathname + search, request);
+    const reply = await ${way}("http://127.0.0.1:${originPort}" + pathname + search, request);
     const { readable, writable } = new FixedLengthStream(Number(reply.headers.get("content-length")));
     ctx.waitUntil(copy(reply.body, writable));
     return new Response(readable, reply);
@@ -79,10 +100,10 @@ export function byobLoopScript(originPort: number): string {
 }
 
 /** Joins two WebSockets by a listener on each: the least that a pump in JavaScript does. */
-export function socketPumpScript(originPort: number): string {
-  return `export default { async fetch(request) {
+export function socketPumpScript(originPort: number, way: Way): string {
+  return `export default { async fetch(request, env) {
     const { pathname, search } = new URL(request.url);
-    const { webSocket: upstream } = await fetch("http://127.0.0.1:${originPort}" + pathname + search, request);
+    const { webSocket: upstream } = await ${way}("http://127.0.0.1:${originPort}" + pathname + search, request);
     const [client, server] = Object.values(new WebSocketPair());
     for (const [from, to] of [[server, upstream], [upstream, server]]) {
       from.binaryType = "arraybuffer";

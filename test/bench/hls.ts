@@ -3,8 +3,8 @@
 // workerd. Loopback only. `-- --quick` runs one short round of each.
 
 import { readFileSync } from "node:fs";
-import { claimPort } from "../../relay/serve/listen.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
+import { namedPort } from "../support/named-port.ts";
 import { startProduct } from "../support/product.ts";
 import { startBareWorker } from "./bare-worker.ts";
 import { startScript } from "./children.ts";
@@ -24,10 +24,8 @@ const VIEWERS = 200;
 const SEGMENT_MS = 2_000;
 const HELLO = `export default { fetch: () => new Response("x".repeat(1024)) };`;
 
-const port = () => claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
-const originPort = await port();
-const helloPort = await port();
-const nginxPort = await port();
+const originPort = await namedPort();
+const nginxPort = await namedPort();
 const origin = await startScript("http-origin.ts", originPort);
 const live = await startLiveOrigin(SEGMENT_MS, 100_000);
 const product = await startProduct({
@@ -38,7 +36,7 @@ const product = await startProduct({
     ],
   },
 });
-const hello = await startBareWorker(HELLO, helloPort);
+const hello = await startBareWorker(HELLO);
 const nginx = HAS_NGINX ? await startCachingNginx(nginxPort, originPort) : undefined;
 const edgePort = Number(new URL(product.edge).port);
 
@@ -98,7 +96,7 @@ async function showCached(): Promise<void> {
     ...(nginx
       ? [{ name: "nginx", requestsPerS: (bytes: number) => measured(nginxPort, `/bytes/${bytes}`) }]
       : []),
-    { name: "hello worker", requestsPerS: () => measured(helloPort, "/") },
+    { name: "hello worker", requestsPerS: () => measured(hello.port, "/") },
   ];
   const rows: string[][] = [];
   for (const bytes of [1_024, 64 * 1024, 1024 * 1024]) rows.push(...(await compared(bytes, sides)));

@@ -4,12 +4,13 @@
 // `-- --quick` runs one short round of each.
 
 import { get } from "node:http";
-import { claimPort } from "../../relay/serve/listen.ts";
+import { namedPort } from "../support/named-port.ts";
 import { startProduct } from "../support/product.ts";
 import { allFeaturesHost } from "./all-features.ts";
-import { byobLoopScript, passthroughScript, socketPumpScript, startBareWorker } from "./bare-worker.ts";
+import { type Case, compareAll } from "./bare-comparison.ts";
+import { byobLoopScript, passthroughScript, socketPumpScript, startByEachWay } from "./bare-worker.ts";
 import { cpuSeconds, startScript } from "./children.ts";
-import { machineLine, median, medianRatio, table } from "./figures.ts";
+import { machineLine, median, table } from "./figures.ts";
 import { GENERATOR, load } from "./http-load.ts";
 import { HTTP_PEERS, installedPeers, missingPeers } from "./http-peers.ts";
 import { loadSockets } from "./socket-load.ts";
@@ -21,21 +22,8 @@ const CONNECTIONS = 32;
 const LARGE_BYTES = 64 * 1024 * 1024;
 const GIB = 1024 ** 3;
 
-/** Something measured, and the same of its reference, in turn. */
-interface Case {
-  readonly name: string;
-  readonly unit: string;
-  readonly aim: string;
-  readonly product: () => Promise<number>;
-  readonly reference: () => Promise<number>;
-  /** False where less is better. */
-  readonly meets: (ratio: number) => boolean;
-}
-
-const port = () => claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
-const originPort = await port();
-const echoPort = await port();
-const ports = { passthrough: await port(), byobLoop: await port(), socketPump: await port() };
+const originPort = await namedPort();
+const echoPort = await namedPort();
 const origin = await startScript("http-origin.ts", originPort);
 const echo = await startScript("socket-origin.ts", echoPort);
 const upstream = `http://127.0.0.1:${originPort}`;
@@ -48,9 +36,9 @@ const product = await startProduct({
     ],
   },
 });
-const passthrough = await startBareWorker(passthroughScript(originPort), ports.passthrough);
-const byobLoop = await startBareWorker(byobLoopScript(originPort), ports.byobLoop);
-const socketPump = await startBareWorker(socketPumpScript(echoPort), ports.socketPump);
+const passthrough = await startByEachWay((way) => passthroughScript(originPort, way));
+const byobLoop = await startByEachWay((way) => byobLoopScript(originPort, way));
+const socketPump = await startByEachWay((way) => socketPumpScript(echoPort, way));
 const edgePort = Number(new URL(product.edge).port);
 
 const CASES: readonly Case[] = [
@@ -59,7 +47,7 @@ const CASES: readonly Case[] = [
     unit: "requests/s",
     aim: ">= 0.65",
     product: () => requestsPerS(edgePort, "plain.localhost", "/bytes/1024"),
-    reference: () => requestsPerS(ports.passthrough, "plain.localhost", "/bytes/1024"),
+    bare: (way) => requestsPerS(passthrough[way].port, "plain.localhost", "/bytes/1024"),
     meets: (ratio) => ratio >= 0.65,
   },
   {
@@ -67,7 +55,7 @@ const CASES: readonly Case[] = [
     unit: "requests/s",
     aim: ">= 0.65",
     product: () => requestsPerS(edgePort, "all.localhost", "/bytes/1024"),
-    reference: () => requestsPerS(ports.passthrough, "all.localhost", "/bytes/1024"),
+    bare: (way) => requestsPerS(passthrough[way].port, "all.localhost", "/bytes/1024"),
     meets: (ratio) => ratio >= 0.65,
   },
   {
@@ -75,7 +63,7 @@ const CASES: readonly Case[] = [
     unit: "CPU-ms/GiB",
     aim: "<= 1.20",
     product: () => cpuMsPerGib(product.edgePid ?? 0, edgePort, "plain.localhost"),
-    reference: () => cpuMsPerGib(byobLoop.pid, ports.byobLoop, "plain.localhost"),
+    bare: (way) => cpuMsPerGib(byobLoop[way].pid, byobLoop[way].port, "plain.localhost"),
     meets: (ratio) => ratio <= 1.2,
   },
   {
@@ -83,7 +71,7 @@ const CASES: readonly Case[] = [
     unit: "round trips/s",
     aim: ">= 0.90",
     product: () => roundTripsPerS(edgePort),
-    reference: () => roundTripsPerS(ports.socketPump),
+    bare: (way) => roundTripsPerS(socketPump[way].port),
     meets: (ratio) => ratio >= 0.9,
   },
 ];
@@ -92,37 +80,19 @@ try {
   process.stdout.write(
     `${machineLine()}\n${CONNECTIONS} connections by ${GENERATOR}, ${ROUNDS} rounds of ${SECONDS} s\n\n`,
   );
-  const rows: string[][] = [];
-  for (const entry of CASES) rows.push(await compare(entry));
-  process.stdout.write(`\n${table(["case", "unit", "causeway", "bare Worker", "ratio", "aim"], rows)}\n\n`);
+  process.stdout.write(`\n${await compareAll(CASES, ROUNDS)}\n\n`);
   await recordPeers();
 } finally {
-  await Promise.all([product.stop(), passthrough.stop(), byobLoop.stop(), socketPump.stop()]);
+  const bare = [passthrough, byobLoop, socketPump].flatMap((ways) => Object.values(ways));
+  await Promise.all([product.stop(), ...bare.map((each) => each.stop())]);
   await Promise.all([origin.stop(), echo.stop()]);
-}
-
-async function compare({ name, unit, aim, product: figure, reference, meets }: Case): Promise<string[]> {
-  const figures: number[] = [];
-  const references: number[] = [];
-  await figure();
-  await reference();
-  for (let round = 0; round < ROUNDS; round++) {
-    figures.push(await figure());
-    references.push(await reference());
-    process.stderr.write(
-      `${name}: round ${round + 1} of ${ROUNDS}, ratio ${medianRatio(figures, references).toFixed(2)}\n`,
-    );
-  }
-  const ratio = medianRatio(figures, references);
-  const shown = meets(ratio) ? ratio.toFixed(2) : `**${ratio.toFixed(2)}**`;
-  return [name, unit, median(figures).toFixed(0), median(references).toFixed(0), shown, aim];
 }
 
 /** What other proxies do with the same load on the same origin; they are not held to anything. */
 async function recordPeers(): Promise<void> {
   const rows: string[][] = [];
   for (const peer of installedPeers()) {
-    const peerPort = await port();
+    const peerPort = await namedPort();
     const running = await HTTP_PEERS[peer].start(peerPort, originPort);
     try {
       const figures: number[] = [];

@@ -4,7 +4,7 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { claimPort } from "../../relay/serve/listen.ts";
+import { namedPort } from "../support/named-port.ts";
 import { type Child, isInstalled, startProgram, startScript } from "./children.ts";
 
 export interface Peer {
@@ -17,7 +17,6 @@ export interface Peer {
   readonly child: Child;
 }
 
-const LOCAL = { host: "127.0.0.1", port: 0, setting: "port" } as const;
 const ROOT = join(import.meta.dirname, "..", "..");
 
 export async function startPeers(
@@ -41,7 +40,7 @@ export async function startPeers(
 }
 
 async function causeway(directory: string, workers = 1): Promise<Peer> {
-  const port = await claimPort(LOCAL);
+  const port = await namedPort();
   const config = join(directory, `causeway-${workers}.toml`);
   await writeFile(
     config,
@@ -54,12 +53,12 @@ async function causeway(directory: string, workers = 1): Promise<Peer> {
 }
 
 async function pipeProxy(): Promise<Peer> {
-  const port = await claimPort(LOCAL);
+  const port = await namedPort();
   return { name: "Node pipe", port, isSocks: true, child: await startScript("pipe-proxy.ts", port) };
 }
 
 async function dante(directory: string): Promise<Peer> {
-  const port = await claimPort(LOCAL);
+  const port = await namedPort();
   const config = join(directory, "danted.conf");
   await writeFile(
     config,
@@ -79,13 +78,13 @@ socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }
 }
 
 async function microsocks(): Promise<Peer> {
-  const port = await claimPort(LOCAL);
+  const port = await namedPort();
   const child = await startProgram("microsocks", ["-i", "127.0.0.1", "-p", String(port)], port);
   return { name: "microsocks", port, isSocks: true, child };
 }
 
 async function haproxy(directory: string, originPort: number): Promise<Peer> {
-  const port = await claimPort(LOCAL);
+  const port = await namedPort();
   const config = join(directory, "haproxy.cfg");
   await writeFile(
     config,

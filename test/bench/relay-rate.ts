@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { claimPort } from "../../relay/serve/listen.ts";
+import { namedPort } from "../support/named-port.ts";
 import { type Child, cpuSeconds, isInstalled, startProgram, startScript } from "./children.ts";
 import type { Peer } from "./relay-peers.ts";
 
@@ -29,7 +29,7 @@ export function missingForRate(): string[] {
 export async function startRateOrigin(
   directory: string,
 ): Promise<{ child: Child; port: number; name: string }> {
-  const port = await claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
+  const port = await namedPort();
   if (!isInstalled("haproxy")) {
     return { child: await startScript("http-origin.ts", port), port, name: "Node, which may be the limit" };
   }

@@ -6,7 +6,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { claimPort } from "../../relay/serve/listen.ts";
+import { namedPort } from "../support/named-port.ts";
 import { cpuSeconds, startScript } from "./children.ts";
 import { machineLine, median, medianRatio, table } from "./figures.ts";
 import { idleMemory, pathOf, smallDuringBulk } from "./relay-load.ts";
@@ -27,7 +27,7 @@ interface Figures {
   readonly mbPerCpuS: number[];
 }
 
-const originPort = await claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
+const originPort = await namedPort();
 const origin = await startScript("tcp-origin.ts", originPort);
 const { peers, missing, directory } = await startPeers(originPort);
 const basic = peers.filter(({ isVariant }) => isVariant !== true);
@@ -137,7 +137,7 @@ async function idle(): Promise<void> {
   const lines: string[][] = [];
   for (const peer of peers) {
     // An origin for each, or the machine has no ports left for one: closed connections hold theirs for a minute.
-    const ownPort = await claimPort({ host: "127.0.0.1", port: 0, setting: "port" });
+    const ownPort = await namedPort();
     const own = await startScript("tcp-origin.ts", ownPort);
     const idle = await idleMemory(peer, pathOf(peer, ownPort), IDLE_CONNECTIONS);
     await own.stop();

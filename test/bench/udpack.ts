@@ -8,8 +8,8 @@
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { claimPort } from "../../relay/serve/listen.ts";
 import { engineOpener } from "../../relay/udpack/engine/open.ts";
+import { namedPort } from "../support/named-port.ts";
 import { type Child, isInstalled, startScript } from "./children.ts";
 import { machineLine } from "./figures.ts";
 import { openTunNetwork, type TunNetwork, whyNoTunNetwork } from "./tun-network.ts";
@@ -114,7 +114,7 @@ async function clean(): Promise<void> {
 }
 
 async function loopback(): Promise<{ path: Path; origin: Child }> {
-  const originPort = await claimPort({ host: LOOPBACK.host, port: 0, setting: "port" });
+  const originPort = await namedPort();
   const origin = await startScript("tcp-origin.ts", originPort);
   return { path: { near: LOOPBACK, far: LOOPBACK, originPort }, origin };
 }
@@ -133,7 +133,7 @@ async function lossy(): Promise<void> {
   }
   try {
     const { near, far } = network;
-    const originPort = await claimPort({ host: LOOPBACK.host, port: 0, setting: "port" });
+    const originPort = await namedPort();
     const script = join(import.meta.dirname, "tcp-origin.ts");
     const args = [script, String(originPort), far.host];
     const origin = await far.start(process.execPath, args, { protocol: "tcp", port: originPort });
@@ -178,7 +178,7 @@ async function overLink(path: Path, loss: number): Promise<void> {
 
 /** What the link does, by datagrams of its own. */
 async function probe({ near, far }: Path): Promise<string> {
-  const port = await claimPort({ host: LOOPBACK.host, port: 0, setting: "port" });
+  const port = await namedPort();
   const script = join(import.meta.dirname, "tun-probe.ts");
   const listening = { protocol: "udp", port } as const;
   const echo = await far.start(process.execPath, [script, "echo", far.host, String(port)], listening);
