@@ -1,5 +1,5 @@
 // What a request asks for. The runtime's URL parser is right about every spelling, but costs an object of its own and a call
-// for each part that is read, some 5 us of 185 per request (measured). Nearly all requests are spelled as the parser would
+// for each part that is read, some 5 us of 160 per request (measured). Nearly all requests are spelled as the parser would
 // spell them anyway: those are taken apart here, and all others by the parser.
 
 /** The parts of a URL (WHATWG URL standard) that requests are decided by. */
