@@ -21,7 +21,7 @@ let directory: string;
 let upstream: Server;
 
 beforeAll(async () => {
-  upstream = createServer({ ...certificate }, (_, reply) => reply.end("over TLS"));
+  upstream = createServer(certificate, (_, reply) => reply.end("over TLS"));
   const sockets = new WebSocketServer({ server: upstream });
   sockets.on("connection", (socket) => socket.on("message", (message) => socket.send(`echo ${message}`)));
   upstream.listen(0, "127.0.0.1");

@@ -7,6 +7,7 @@ import { ACCESS_LOG_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { BackgroundLoop, type BackgroundWork } from "../background.ts";
 import { secretBox } from "../directory/root-key.ts";
 import type { Env } from "../env.ts";
+import { originFetch } from "../network.ts";
 import type { LiveContext } from "../proxy/call.ts";
 
 export interface HttpSinkConfig {
@@ -110,7 +111,7 @@ export class HttpSink implements BackgroundWork {
       headers.set("X-Causeway-Batch", batch.id);
       const { url } = this.#config;
       const { signal } = controller;
-      const response = await fetch(url, {
+      const response = await originFetch(env)(url, {
         method: "POST",
         body: batch.body,
         headers,

@@ -19,6 +19,5 @@ function isOwnOrigin(origin: string, url: RequestUrl): boolean {
   const parsed = URL.parse(origin);
   // Where a front ends TLS the Worker sees http: while the page is https:, so only the other way round is refused.
   if (!parsed || (parsed.protocol !== "https:" && parsed.protocol !== url.protocol)) return false;
-  const port = parsed.port === "" ? "" : `:${parsed.port}`;
-  return parsed.hostname.replace(/\.$/, "") + port === url.host;
+  return parsed.host.replace(/\.(?=:|$)/, "") === url.host;
 }

@@ -6,6 +6,7 @@ import type { HealthCheck } from "../../shared/config/health-checks.ts";
 import { currentConfig, directory } from "../directory/client.ts";
 import type { ChecksReply } from "../directory/object.ts";
 import type { Env } from "../env.ts";
+import { originFetch } from "../network.ts";
 import { probe } from "./probe.ts";
 import type { CheckResult } from "./table.ts";
 
@@ -22,11 +23,13 @@ export class HealthChecker extends WorkerEntrypoint<Env> {
    * this isolate does not know the configuration of `epoch`, and so perhaps not their relay.
    */
   async run(checks: readonly HealthCheck[], epoch: number): Promise<CheckResult[]> {
+    const send = originFetch(this.env);
     const direct = checks.filter(({ via }) => via === "direct");
-    if (direct.length === checks.length) return Promise.all(direct.map((check) => probe(check, undefined)));
+    if (direct.length === checks.length)
+      return Promise.all(direct.map((check) => probe(check, undefined, send)));
     const config = await currentConfig(this.env, this.ctx);
     const able = config.epoch < epoch ? direct : checks;
-    return Promise.all(able.map((check) => probe(check, config)));
+    return Promise.all(able.map((check) => probe(check, config, send)));
   }
 
   /** Tells every isolate, through the directory, which checks find their upstream down. */

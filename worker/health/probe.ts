@@ -19,8 +19,12 @@ const CODES: ReadonlySet<string> = new Set<CheckFailure>([
 /** Where the way through relays is known. */
 type Ways = Pick<ConfigSnapshot, "egress">;
 
-/** Asks the upstream once; `ways` is needed for a check through a relay. Never rejects. */
-export async function probe(check: HealthCheck, ways: Ways | undefined): Promise<CheckResult> {
+/** Asks the upstream once, by `send`; `ways` is needed for a check through a relay. Never rejects. */
+export async function probe(
+  check: HealthCheck,
+  ways: Ways | undefined,
+  send: typeof fetch,
+): Promise<CheckResult> {
   const { id, active } = check;
   const startedAt = Date.now();
   const controller = new AbortController();
@@ -28,7 +32,7 @@ export async function probe(check: HealthCheck, ways: Ways | undefined): Promise
   let status = 0;
   let failure: CheckFailure;
   try {
-    const response = await ask(check, ways, controller.signal);
+    const response = await ask(check, ways, send, controller.signal);
     status = response.status;
     failure = await judge(response, active);
   } catch (error) {
@@ -42,14 +46,15 @@ export async function probe(check: HealthCheck, ways: Ways | undefined): Promise
 function ask(
   { via, base, active }: HealthCheck,
   ways: Ways | undefined,
+  send: typeof fetch,
   signal: AbortSignal,
 ): Promise<Response> {
   const target = base + active.path;
   const headers = { "User-Agent": "causeway-health-check", "Cache-Control": "no-cache" };
   const init: RequestInit = { headers, redirect: "manual", signal };
-  if (via === "direct") return fetch(target, init);
+  if (via === "direct") return send(target, init);
   if (!ways) throw new CausewayError("relay_unreachable");
-  return fetchViaRelay(ways, via.slice("relay:".length), target, init);
+  return fetchViaRelay(ways, via.slice("relay:".length), target, init, send);
 }
 
 /** A reply is read to its end, within bounds, only where its text counts. */

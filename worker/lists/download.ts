@@ -7,7 +7,7 @@ import { LIST_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { fetchViaRelay } from "../proxy/via.ts";
 import type { Work } from "./work.ts";
 
-type Ways = Pick<Work, "egress" | "outside" | "assertOutside">;
+type Ways = Pick<Work, "egress" | "inside" | "outside" | "assertOutside">;
 
 /** What is fetched; secrets in the clear. */
 export interface Provider {
@@ -75,8 +75,8 @@ async function send(ways: Ways, provider: Provider, hop: Hop): Promise<Response>
   target.hash = "";
   const init = { headers: fieldsFor(provider, hop), redirect: "manual", signal } as const;
   try {
-    if (hop.relay === undefined) return await (hop.isOwn ? fetch : ways.outside)(target.href, init);
-    return await fetchViaRelay(ways, hop.relay, target.href, init);
+    if (hop.relay === undefined) return await (hop.isOwn ? ways.inside : ways.outside)(target.href, init);
+    return await fetchViaRelay(ways, hop.relay, target.href, init, ways.inside);
   } catch (cause) {
     if (signal.aborted) throw new CausewayError("upstream_timeout", undefined, { cause });
     if (cause instanceof CausewayError) throw cause;

@@ -12,7 +12,7 @@ import type { ListsState } from "../directory/live.ts";
 import { secretBox } from "../directory/root-key.ts";
 import type { Env } from "../env.ts";
 import { assertOutside } from "../hls/access/destination.ts";
-import { outsideFetch } from "../network.ts";
+import { originFetch, outsideFetch } from "../network.ts";
 import { mergeGuides } from "./merge.ts";
 import type { MergeSource, PlansReply } from "./object.ts";
 import { refreshGuide } from "./refresh-guide.ts";
@@ -87,6 +87,7 @@ export class ListRunner extends WorkerEntrypoint<Env> {
       box: await secretBox(this.env),
       lists,
       egress: await egressOf(current.index.relays, this.env),
+      inside: originFetch(this.env),
       outside: outsideFetch(this.env),
       assertOutside: (url, relay) => assertOutside(own, url, relay),
       stage: (...page) => object.stage(...page),

@@ -13,6 +13,8 @@ export interface Work {
   /** The generation of each list that is in service. */
   readonly lists: Readonly<Record<string, number>>;
   egress(relay: string): Egress;
+  /** Fetches what the configuration names. */
+  readonly inside: typeof fetch;
   /** Fetches what a provider names: from public addresses only. */
   readonly outside: typeof fetch;
   /** Refuses what a provider may not name. @throws CausewayError `target_refused` */

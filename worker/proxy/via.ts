@@ -29,7 +29,7 @@ export async function fetchViaRelay(
   relay: string,
   target: string,
   init: RequestInit,
-  send: typeof fetch = fetch,
+  send: typeof fetch,
 ): Promise<Response> {
   const egress = config.egress(relay);
   const headers = new Headers(init.headers);

@@ -29,7 +29,7 @@ describe("fetchViaRelay", () => {
   it("sends a signed request to the ingress and passes the reply on", async () => {
     const requests = relay(() => new Response("hello", { status: 418 }));
     const headers = { accept: "text/plain", "x-causeway-target": "http://evil.test/" };
-    const response = await fetchViaRelay(await config(), "main", TARGET, { method: "PUT", headers });
+    const response = await fetchViaRelay(await config(), "main", TARGET, { method: "PUT", headers }, fetch);
     expect([response.status, await response.text()]).toEqual([418, "hello"]);
     const [request] = requests;
     expect(request).toMatchObject({ url: "https://relay.test/", method: "PUT" });
@@ -51,8 +51,8 @@ describe("fetchViaRelay", () => {
   it("signs each attempt anew", async () => {
     const requests = relay(() => new Response(null));
     const known = await config();
-    await fetchViaRelay(known, "main", TARGET, {});
-    await fetchViaRelay(known, "main", TARGET, {});
+    await fetchViaRelay(known, "main", TARGET, {}, fetch);
+    await fetchViaRelay(known, "main", TARGET, {}, fetch);
     const signatures = requests.map(({ headers }) => headers.get("x-causeway-signature"));
     expect(signatures[0]).not.toBe(signatures[1]);
   });
@@ -66,12 +66,14 @@ describe("fetchViaRelay", () => {
     ["something new", "relay_refused"],
   ])("answers the relay's refusal %s as %s", async (code, expected) => {
     relay(() => new Response("{}", { status: 502, headers: { "X-Causeway-Relay-Error": code } }));
-    await expect(fetchViaRelay(await config(), "main", TARGET, {})).rejects.toMatchObject({ code: expected });
+    await expect(fetchViaRelay(await config(), "main", TARGET, {}, fetch)).rejects.toMatchObject({
+      code: expected,
+    });
   });
 
   it("is relay_unreachable when the relay cannot be reached", async () => {
     relay(() => Promise.reject(new TypeError("connection refused")));
-    await expect(fetchViaRelay(await config(), "main", TARGET, {})).rejects.toMatchObject({
+    await expect(fetchViaRelay(await config(), "main", TARGET, {}, fetch)).rejects.toMatchObject({
       code: "relay_unreachable",
     });
   });
