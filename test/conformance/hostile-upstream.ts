@@ -207,7 +207,7 @@ export function hostileUpstreamSuite(proxy: ProxyUnderTest): void {
         }
       });
 
-    for (const [what, { bytes, ends }] of Object.entries(LATE))
+    for (const [what, { bytes, ends, aheadMs }] of Object.entries(LATE))
       rule(`reach nobody: ${what}`, async (way) => {
         const path = pathOf(`${OK}Content-Length: 2\r\n\r\nhi`);
         for (let i = 1; i <= 4; i++) {
@@ -215,8 +215,8 @@ export function hostileUpstreamSuite(proxy: ProxyUnderTest): void {
           const { socket } = await upstream.untilAsked(path, i);
           await new Promise<void>((resolve) => socket.write(bytes, () => resolve()));
           if (ends) socket.end();
-          // Nothing tells when the proxy has seen it; workerd looks at idle connections some 25 times a second.
-          await new Promise((resolve) => setTimeout(resolve, 250));
+          // Nothing tells when the proxy has it.
+          await new Promise((resolve) => setTimeout(resolve, aheadMs));
           await expectClean(way);
         }
       });
