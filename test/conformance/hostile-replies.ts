@@ -160,15 +160,11 @@ export const POISONED: Readonly<Record<string, { readonly method?: string; reado
   },
 };
 
-/** What comes on an idle connection, some time after its last reply, and how long before the next request. */
-export const LATE: Readonly<
-  Record<string, { readonly bytes: string; readonly ends: boolean; readonly aheadMs: number }>
-> = {
-  "on the idle connection, later": { bytes: NEXT, ends: false, aheadMs: 50 },
-  "on the idle connection, a good while before the next request": { bytes: NEXT, ends: false, aheadMs: 250 },
+/** What comes on an idle connection after its last reply, and whether the upstream then ends it. */
+export const UNASKED: Readonly<Record<string, { readonly bytes: string; readonly ends: boolean }>> = {
+  "on the idle connection": { bytes: NEXT, ends: false },
   "a 408 on the idle connection, which then ends": {
     bytes: "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     ends: true,
-    aheadMs: 50,
   },
 };

@@ -3,9 +3,6 @@
 import { EDGE_WAYS, startEdge } from "./edge-under-test.ts";
 import { hostileUpstreamSuite } from "./hostile-upstream.ts";
 
-const LATE =
-  "workerd takes some 40 ms to drop a connection on which something came unasked: a request to the same upstream before that gets it";
-
 const UNDICI = "undici takes a reset for the end of a reply that has no framing";
 const VERSION = "Node's parser reads any version digit";
 const STRICT = "Node's parser refuses it, and the edge answers 502";
@@ -13,8 +10,6 @@ const STRICT = "Node's parser refuses it, and the edge answers 502";
 hostileUpstreamSuite({
   ways: EDGE_WAYS,
   gaps: {
-    "metered: reach nobody: on the idle connection, later": LATE,
-    "meter = false: reach nobody: on the idle connection, later": LATE,
     "meter = false: that stands still for too long is broken off, short or long":
       "meter = false hands bodies through untouched, and untimed",
     "via relay: is a 502 or 504: another major version": VERSION,

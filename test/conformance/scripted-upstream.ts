@@ -31,7 +31,8 @@ export class ScriptedUpstream {
   }
 
   static async start(): Promise<ScriptedUpstream> {
-    const server = createServer({ allowHalfOpen: true });
+    // With Nagle's algorithm a second write would wait for the proxy's delayed ACK: 40 ms in which nobody can have seen it.
+    const server = createServer({ allowHalfOpen: true, noDelay: true });
     const upstream = new ScriptedUpstream(server);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
