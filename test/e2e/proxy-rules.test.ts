@@ -30,6 +30,7 @@ beforeAll(async () => {
         { host: "never.test", upstreams: [CLOSED, demo], policy: "first", retries: 0 },
         { host: "small.test", upstreams: [demo], max_body: "1KiB" },
         { host: "busy.test", upstreams: [odd.url], max_connections: 1, response_header_timeout: "10s" },
+        { host: "part.test", upstreams: [odd.url] },
         { host: "reset.test", upstreams: [odd.url], max_connections: 1, response_header_timeout: "30s" },
         { host: "paths.test", upstreams: [odd.url] },
         { host: "paths.test", path: "/admin/*", upstreams: [CLOSED] },
@@ -259,6 +260,20 @@ describe("an upstream", { timeout: 20_000 }, () => {
       socket.end();
       await closed;
       expect([length, request.complete]).toEqual([length, false]);
+    }
+  });
+
+  it("gets none of an upload that its client leaves, which is marked aborted", async () => {
+    const heads = ["Content-Length: 1000", "Content-Length: 3000000", "Transfer-Encoding: chunked"];
+    for (const [index, head] of heads.entries()) {
+      const socket = connect(Number(new URL(product.edge).port), "127.0.0.1");
+      socket.end(`POST /take HTTP/1.1\r\nHost: part.test\r\n${head}\r\n\r\n3e8\r\n${"x".repeat(500)}`);
+      await untilCounted(product, "part.test", {
+        requests: index + 1,
+        aborted: index + 1,
+        errors: 0,
+        active: 0,
+      });
     }
   });
 

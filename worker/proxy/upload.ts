@@ -55,14 +55,6 @@ async function collect(visit: Visit): Promise<Upload> {
 
 const COLLECTED = { late: "upload_timeout", broken: "bad_request" } as const;
 
-const REASONS: Readonly<Record<CopyEnd, CloseReason>> = {
-  whole: "done",
-  source: "aborted",
-  // The upstream wants no more; its answer may still be on the way.
-  target: "failed",
-  stopped: "failed",
-};
-
 class StreamedUpload implements Upload, Mover {
   readonly body: ReadableStream<Uint8Array>;
   readonly ended: Promise<void>;
@@ -73,6 +65,8 @@ class StreamedUpload implements Upload, Mover {
   #clientLeft = false;
   #isOver = false;
   #isEndSeen = false;
+  /** By the client; its part of the visit has ended. */
+  #isBroken = false;
 
   constructor(visit: Visit, incoming: ReadableStream<Uint8Array>, length: number | undefined) {
     const { x, plan, flow } = visit;
@@ -95,8 +89,7 @@ class StreamedUpload implements Upload, Mover {
       },
       // The runtime ends a chunked request whose body errors with a final chunk, as if it were whole (measured).
       onBreak: () => {
-        // Nobody here ended it: the client's framing is broken, or the client has left.
-        if (!this.#controller.signal.aborted) this.#failure ??= "bad_request";
+        if (!this.#controller.signal.aborted && this.#failure === undefined) this.#brokenByClient();
         this.#controller.abort();
       },
     });
@@ -143,13 +136,23 @@ class StreamedUpload implements Upload, Mover {
   async #run(): Promise<void> {
     const end = await this.#copy.run();
     this.#isOver = true;
-    this.#visit.endPart(this.#reasonOf(end));
+    if (!this.#isBroken) this.#visit.endPart(this.#reasonOf(end));
+  }
+
+  /**
+   * The client has left or its framing is broken; the runtime does not tell which. The flow has to know before the fetch that
+   * is ended now makes an answer of it.
+   */
+  #brokenByClient(): void {
+    this.#failure = "bad_request";
+    this.#isBroken = true;
+    this.#visit.endPart("aborted");
   }
 
   #reasonOf(end: CopyEnd): CloseReason {
-    // The proxy itself broke a body that is too long or late: the client has not left.
-    if (end === "whole" || this.#failure !== undefined) return end === "whole" ? "done" : "failed";
-    return this.#clientLeft ? "aborted" : REASONS[end];
+    if (end === "whole") return "done";
+    // The proxy itself breaks a body that is too long or late, and an upstream may want no more of it.
+    return this.#clientLeft && this.#failure === undefined ? "aborted" : "failed";
   }
 
   #fail(code: ErrorCode): never {
