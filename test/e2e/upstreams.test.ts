@@ -1,6 +1,7 @@
 // Hosts with several upstreams that die and come back, and upstreams behind a relay: the whole way through the product.
 
 import { once } from "node:events";
+import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -104,6 +105,36 @@ describe("an upstream that dies", () => {
     await a.comeBack();
     await vi.waitFor(async () => expect(await ask("first.test")).toBe("a"), POLL);
     expect(await ask("first.test")).toBe("a");
+  });
+
+  it("comes back however many requests come that show nothing of it", async () => {
+    await a.die();
+    for (let n = 0; n < 3; n++) await ask("first.test");
+    await a.comeBack();
+    const via = Array(10).fill("1.1 causeway").join(", ");
+    await vi.waitFor(async () => {
+      expect(await ask("first.test", "/", { headers: { via } })).toBe("508 loop_detected");
+      expect(await ask("first.test")).toBe("a");
+    }, POLL);
+  });
+
+  it("comes back although the client of its trial leaves", async () => {
+    await a.die();
+    for (let n = 0; n < 3; n++) await ask("first.test");
+    await a.comeBack();
+    await vi.waitFor(async () => {
+      const seen = Promise.race([a.nextRequest(), b.nextRequest()]);
+      const client = connect(Number(new URL(product.edge).port), "127.0.0.1");
+      client.write("GET /silent HTTP/1.1\r\nHost: first.test\r\n\r\n");
+      await seen;
+      client.resetAndDestroy();
+      expect(a.requests).toContain("/silent");
+    }, POLL);
+    // Less than the header deadline, after which a lost trial is made again anyway.
+    await vi.waitFor(async () => expect(await ask("first.test")).toBe("a"), {
+      timeout: 5_000,
+      interval: 100,
+    });
   });
 
   it("is taken out for the statuses that count as failures", async () => {

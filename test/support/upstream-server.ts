@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Answers with its name; /hold is answered when released, /up by `health`. */
+/** Answers with its name; /hold is answered when released, /silent never, /up by `health`. */
 export class UpstreamServer {
   readonly name: string;
   /** Status of /up. */
@@ -83,6 +83,7 @@ export class UpstreamServer {
     }
     this.requests.push(request.url ?? "");
     this.#server?.emit("seen");
+    if (request.url === "/silent") return;
     if (request.url === "/hold") {
       response.writeHead(200);
       response.write(" ");

@@ -82,10 +82,10 @@ export interface UpstreamPool {
    * @throws CausewayError `no_upstream` when active checks found all of them down
    */
   choose(call: Call, avoid?: ReadonlySet<number>): Upstream;
-  /** What became of a request to an upstream: the status of its reply, or "failed". */
-  report(upstream: Upstream, outcome: number | "failed"): void;
-  /** A request or socket is with the upstream until `release`. */
-  hold(upstream: Upstream): void;
+  /** What became of a request to an upstream: the status of its reply, "failed", or "unknown" where it ended before either. */
+  report(upstream: Upstream, outcome: number | "failed" | "unknown"): void;
+  /** A request or socket is with the upstream until `release`. True: it is the trial of one that is out of service. */
+  hold(upstream: Upstream): boolean;
   release(upstream: Upstream): void;
 }
 

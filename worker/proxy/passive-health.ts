@@ -20,8 +20,8 @@ export function newUpstreamState(): UpstreamState {
   return { open: 0, failures: [], outUntil: 0, trialAt: 0 };
 }
 
-/** A reply's status, or that none came: refused, broken or too late. */
-export type UpstreamOutcome = number | "failed";
+/** A reply's status; that none came, refused, broken or too late; or that the request ended without showing either. */
+export type UpstreamOutcome = number | "failed" | "unknown";
 
 export class PassiveHealth {
   readonly #rules: HostHealth["passive"];
@@ -41,13 +41,17 @@ export class PassiveHealth {
     return now < state.outUntil || (state.trialAt !== 0 && now < state.trialAt + this.#trialMs);
   }
 
-  /** A request goes to the upstream: to one that is out it is the trial. */
-  begin(state: UpstreamState, now: number): void {
-    if (state.outUntil !== 0) state.trialAt = now;
+  /** A request goes to the upstream. True: that is out, and this is its trial, of which something has to be reported. */
+  begin(state: UpstreamState, now: number): boolean {
+    if (state.outUntil === 0) return false;
+    state.trialAt = now;
+    return true;
   }
 
   report(state: UpstreamState, outcome: UpstreamOutcome, now: number): void {
-    if (outcome === "failed" || this.#isBadStatus(outcome)) this.#fail(state, now);
+    // A trial that showed nothing is the next request's to make.
+    if (outcome === "unknown") state.trialAt = 0;
+    else if (outcome === "failed" || this.#isBadStatus(outcome)) this.#fail(state, now);
     else if (state.trialAt !== 0) {
       state.outUntil = 0;
       state.trialAt = 0;

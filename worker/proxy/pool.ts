@@ -75,9 +75,7 @@ export class Pool implements UpstreamPool {
       affine: this.affinity?.indexOf(call.x.request),
     });
     const chosen = this.upstreams[index];
-    const state = this.#states[index];
-    if (!chosen || !state) throw new CausewayError("no_upstream");
-    this.#passive.begin(state, now);
+    if (!chosen) throw new CausewayError("no_upstream");
     return chosen;
   }
 
@@ -87,9 +85,11 @@ export class Pool implements UpstreamPool {
     if (state) this.#passive.report(state, outcome, Date.now());
   }
 
-  hold({ index }: Upstream): void {
-    const state = this.#countsLoad ? this.#states[index] : undefined;
-    if (state) state.open++;
+  hold({ index }: Upstream): boolean {
+    const state = this.#states[index];
+    if (!state) return false;
+    if (this.#countsLoad) state.open++;
+    return this.#passive.begin(state, Date.now());
   }
 
   release({ index }: Upstream): void {

@@ -63,7 +63,7 @@ export async function reachUpstream(visit: Visit, sending: Sending): Promise<Ans
       waiter: visit,
       onExpired(code) {
         attempts.over = true;
-        if (code === "upstream_timeout") plan.pool.report(attempts.upstream, "failed");
+        if (code === "upstream_timeout") visit.report("failed");
         // An upload would outlive its 504: the pipe that counts it keeps the request's context, and the fetch, alive.
         upload?.abort();
       },
@@ -105,11 +105,11 @@ async function attempt(
         ? send(target, init)
         : fetchViaRelay(x.config, plan.relay, target, init, send));
       if (!isReply(response)) throw await invalid(response);
-      if (!attempts.over) plan.pool.report(upstream, response.status);
+      if (!attempts.over) visit.report(response.status);
       return response;
     } catch (error) {
       if (attempts.over) throw error;
-      if (isUpstreamsFault(error, target, sending.upload)) plan.pool.report(upstream, "failed");
+      if (isUpstreamsFault(error, target, sending.upload)) visit.report("failed");
       if (attempts.left-- <= 0 || isFatal(error) || !plan.retryBudget?.spend(Date.now())) throw error;
       failed ??= new Set();
       failed.add(upstream.index);

@@ -45,6 +45,8 @@ export class Visit implements Watched {
   #error: ErrorCode | undefined;
   /** Whom it is assigned to, of several. */
   #upstream: Upstream | undefined;
+  /** It decides whether that comes back into service, and has shown nothing yet. */
+  #isTrial = false;
 
   /**
    * Takes a place and opens the flow.
@@ -84,10 +86,17 @@ export class Visit implements Watched {
   assign(upstream: Upstream): void {
     if (!this.#open) return;
     const { plan, call, flow } = this;
-    if (this.#upstream) plan.pool.release(this.#upstream);
-    plan.pool.hold(upstream);
+    this.#letGo();
+    this.#isTrial = plan.pool.hold(upstream);
     this.#upstream = upstream;
     flow.target = (upstream.base + plan.targetPath(call.pathname)).slice(0, FLOW_LIMITS.TEXT_CHARS_MAX);
+  }
+
+  /** What became of the request at the upstream that it is assigned to. */
+  report(outcome: number | "failed"): void {
+    if (!this.#upstream) return;
+    this.#isTrial = false;
+    this.plan.pool.report(this.#upstream, outcome);
   }
 
   /** One more part moves bytes; the flow stays open until it has ended, too. */
@@ -203,9 +212,17 @@ export class Visit implements Watched {
     this.#open = false;
     this.#wait.end();
     this.plan.places.give();
-    if (this.#upstream) this.plan.pool.release(this.#upstream);
+    this.#letGo();
     this.#onClose?.();
     this.x.meter.close(this.flow, reason, this.#error);
     this.call.log?.ended(this.flow, reason, (this.#upstream ?? this.plan.pool.only)?.base, host);
+  }
+
+  /** Clients that leave, and odd requests, must not use up the trials of an upstream. */
+  #letGo(): void {
+    const { pool } = this.plan;
+    if (!this.#upstream) return;
+    if (this.#isTrial) pool.report(this.#upstream, "unknown");
+    pool.release(this.#upstream);
   }
 }

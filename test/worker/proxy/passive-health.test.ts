@@ -75,6 +75,19 @@ describe("PassiveHealth", () => {
     expect(health.isOut(state, 10_000)).toBe(false);
   });
 
+  it("makes another trial at once when one has shown nothing", () => {
+    const { health, state } = setUp();
+    takeOut(health, state, 0);
+    health.report(state, "unknown", 500);
+    expect(health.isOut(state, 9_999)).toBe(true);
+    health.begin(state, 10_000);
+    health.report(state, "unknown", 10_100);
+    expect(health.isOut(state, 10_100)).toBe(false);
+    expect(health.begin(state, 10_100)).toBe(true);
+    health.report(state, 200, 10_200);
+    expect(health.begin(state, 10_200)).toBe(false);
+  });
+
   it("makes another trial when one is never heard of again", () => {
     const { health, state } = setUp();
     takeOut(health, state, 0);

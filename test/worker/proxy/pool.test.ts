@@ -52,8 +52,10 @@ describe("Pool.choose", () => {
     expect(pool.choose(poolCall()).index).toBe(1);
     vi.setSystemTime(Date.now() + 10_000);
     expect(pool.choose(poolCall()).index).toBe(0);
+    expect(pool.hold(a)).toBe(true);
     expect(pool.choose(poolCall()).index).toBe(1);
     pool.report(a, 200);
+    expect(pool.hold(a)).toBe(false);
     expect(pool.choose(poolCall()).index).toBe(0);
   });
 
