@@ -137,6 +137,21 @@ export const ODD_BUT_FINE: Readonly<Record<string, { readonly reply: Reply; read
   "gzip that is none": { reply: `${OK}Content-Encoding: gzip\r\n${HI}`, body: "hi" },
 };
 
+const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\n";
+const TO_WEBSOCKET = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+/** What the sample nonce of RFC 6455 section 1.3 is answered with, which nobody sends here. */
+const ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+/** Answers to an upgrade that switch to no WebSocket of the client's: RFC 6455 section 4.1. */
+export const BAD_HANDSHAKES: Readonly<Record<string, Reply>> = {
+  "another key's answer": `${SWITCHING}${TO_WEBSOCKET}${ACCEPT}\r\n`,
+  "an answer that is none": `${SWITCHING}${TO_WEBSOCKET}Sec-WebSocket-Accept: <script>poison</script>\r\n\r\n`,
+  "no answer": `${SWITCHING}${TO_WEBSOCKET}\r\n`,
+  "no Upgrade": `${SWITCHING}Connection: Upgrade\r\n${ACCEPT}\r\n`,
+  "another protocol": `${SWITCHING}Upgrade: h2c\r\nConnection: Upgrade\r\n${ACCEPT}\r\n`,
+  "no fields": `${SWITCHING}\r\n`,
+};
+
 /** A reply that no client may ever get. */
 const NEXT = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
 

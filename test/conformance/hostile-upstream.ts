@@ -6,6 +6,7 @@ import { createGzip } from "node:zlib";
 import { describe, expect } from "vitest";
 import {
   BAD_FRAMING,
+  BAD_HANDSHAKES,
   BAD_HEADS,
   BAD_LENGTHS,
   ENDLESS_HEADS,
@@ -19,6 +20,12 @@ import { collect, exchange, openRaw, requestText, valuesOf } from "./raw-http.ts
 import { closed, ScriptedUpstream } from "./scripted-upstream.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
+const UPGRADE = [
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==",
+];
 const CLEAN = `${OK}Content-Length: 5\r\n\r\nclean`;
 
 /** The proxy's header deadline and idle timeout must be between half a second and two seconds. */
@@ -48,6 +55,16 @@ export function hostileUpstreamSuite(proxy: ProxyUnderTest): void {
     for (const [what, reply] of Object.entries(BAD_HEADS))
       rule(`is a 502 or 504: ${what}`, async (way) => {
         expectRefusal(await ask(way, pathOf(reply)), [502, 504]);
+        await expectClean(way);
+      });
+  });
+
+  describe("a handshake that is none", () => {
+    for (const [what, reply] of Object.entries(BAD_HANDSHAKES))
+      rule(`is a 502, and nothing of it passes: ${what}`, async (way) => {
+        const answer = await ask(way, pathOf(reply), { fields: UPGRADE });
+        expectRefusal(answer, [502]);
+        expect(answer.bytes.toString("latin1")).not.toContain("poison");
         await expectClean(way);
       });
   });

@@ -104,7 +104,7 @@ async function attempt(
       const response = await (plan.relay === undefined
         ? send(target, init)
         : fetchViaRelay(x.config, plan.relay, target, init, send));
-      if (!isReply(response)) throw await invalid(response);
+      if (!isReply(response) || (sending.upgrade && isRuntimes(response))) throw await invalid(response);
       if (!attempts.over) visit.report(response.status);
       return response;
     } catch (error) {
@@ -133,6 +133,14 @@ function isReply(response: Response): boolean {
   const { status, headers } = response;
   if (headers.has("transfer-encoding") && headers.has("content-length")) return false;
   return status <= 599 && (status !== 101 || response.webSocket !== null);
+}
+
+/**
+ * Where an upstream's 101 is no answer to the upgrade (RFC 6455 section 4.1) the runtime hands out a 502 of its own, without a
+ * field, whose text quotes the upstream.
+ */
+function isRuntimes({ status, headers }: Response): boolean {
+  return status === 502 && [...headers.keys()].length === 0;
 }
 
 async function invalid({ body }: Response): Promise<CausewayError> {
