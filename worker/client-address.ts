@@ -1,5 +1,5 @@
-// The functions that decide which address, and which country, a request comes from. Whoever else wants to know asks them,
-// and reads no header that a client may have written.
+// The functions that decide which address, and which country, a request comes from, and how. Whoever else wants to know asks
+// them, and reads no header that a client may have written.
 
 import { canonicalIp } from "../shared/net/address.ts";
 import { timingSafeEqual } from "../shared/net/constant-time.ts";
@@ -17,6 +17,15 @@ export const FRONT_HEADERS = [FRONT_SECRET_HEADER, FRONT_CLIENT_HEADER, FRONT_CO
 
 const LOOPBACK = "127.0.0.1";
 
+/** What Cloudflare's network says of a request; undefined where there is none in front: `cf` is then a client's own claim. */
+export function networkMark(
+  request: Request,
+  env: Pick<Env, "FRONT_SECRET">,
+): Partial<IncomingRequestCfProperties> | undefined {
+  const cf = request.cf as Partial<IncomingRequestCfProperties> | undefined;
+  return env.FRONT_SECRET === undefined && cf?.colo ? cf : undefined;
+}
+
 /**
  * The client's address, canonical.
  *
@@ -28,7 +37,7 @@ const LOOPBACK = "127.0.0.1";
 export function clientAddress(request: Request, env: Pick<Env, "FRONT_SECRET">): string {
   const secret = env.FRONT_SECRET;
   if (secret === undefined) {
-    if (!request.cf?.colo) return LOOPBACK;
+    if (!networkMark(request, env)) return LOOPBACK;
     return canonical(request.headers.get("cf-connecting-ip"));
   }
   if (!isFront(request, secret)) return LOOPBACK;
@@ -41,8 +50,7 @@ export function clientAddress(request: Request, env: Pick<Env, "FRONT_SECRET">):
  */
 export function clientCountry(request: Request, env: Pick<Env, "FRONT_SECRET">): string {
   const secret = env.FRONT_SECRET;
-  const cf = request.cf as Partial<IncomingRequestCfProperties> | undefined;
-  if (secret === undefined) return cf?.colo ? (cf.country ?? "") : "";
+  if (secret === undefined) return networkMark(request, env)?.country ?? "";
   if (!isFront(request, secret)) return "";
   const country = request.headers.get(FRONT_COUNTRY_HEADER) ?? "";
   return /^[A-Z][A-Z0-9]$/.test(country) ? country : "";

@@ -67,6 +67,8 @@ describe("a record", { timeout: 30_000 }, () => {
       referer: "https://user:secret-password@site.test/page?token=secret-referer#x",
       authorization: "Bearer secret-authorization",
       cookie: "session=secret-cookie",
+      // Locally the runtime takes a client's word for what Cloudflare's network says.
+      "mf-cf-blob": JSON.stringify({ colo: "XXX", country: "ZZ", httpProtocol: "HTTP/9" }),
     };
     const reply = await product.fetchHost("log.test", "/bytes/1000?token=secret-query", { headers });
     await reply.arrayBuffer();

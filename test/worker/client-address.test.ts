@@ -1,7 +1,7 @@
 // Threat: a client that claims another address, to get past address rules and limits or to blame somebody else.
 
 import { describe, expect, it } from "vitest";
-import { clientAddress } from "../../worker/client-address.ts";
+import { clientAddress, networkMark } from "../../worker/client-address.ts";
 
 const SECRET = "front-secret-of-this-test";
 
@@ -35,6 +35,7 @@ describe("clientAddress without Cloudflare's network", () => {
   it("does not believe a cf object either: on the direct socket any client can make one up", () => {
     const forged = request({ "CF-Connecting-IP": "203.0.113.7" }, { colo: "AMS" });
     expect(clientAddress(forged, env)).toBe("127.0.0.1");
+    expect(networkMark(forged, env)).toBeUndefined();
   });
 
   it("lets an empty secret vouch for nobody", () => {

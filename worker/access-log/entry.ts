@@ -5,6 +5,8 @@ import { CausewayError } from "../../shared/errors.ts";
 import type { CloseReason, Flow } from "../../shared/flow/flow.ts";
 import { ACCESS_LOG_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { maskPath } from "../../shared/viewers/address.ts";
+import { countryOf } from "../access/country.ts";
+import { networkMark } from "../client-address.ts";
 import type { Call, CallLog, LiveContext } from "../proxy/call.ts";
 import { clipped, type LogRecord, refererOf } from "./record.ts";
 
@@ -25,7 +27,8 @@ export class LogEntry implements CallLog {
   readonly #write: WriteRecord;
   readonly #userAgent: string | null;
   readonly #referer: string | null;
-  readonly #cf: { readonly country: string | null; readonly protocol: string | null };
+  readonly #country: string | null;
+  readonly #protocol: string | null;
   #admitted = false;
   #status = 0;
   #code: string | null = null;
@@ -35,15 +38,14 @@ export class LogEntry implements CallLog {
   #written = false;
 
   constructor(call: Call, write: WriteRecord) {
-    const { headers, cf } = call.x.request;
+    const { request, env } = call.x;
+    const { headers } = request;
     this.#call = call;
     this.#write = write;
     this.#userAgent = clipped(headers.get("user-agent"), LIMITS.HEADER_CHARS_MAX);
     this.#referer = refererOf(headers.get("referer"));
-    this.#cf = {
-      country: typeof cf?.country === "string" ? cf.country : null,
-      protocol: typeof cf?.httpProtocol === "string" ? cf.httpProtocol : null,
-    };
+    this.#country = countryOf(call) || null;
+    this.#protocol = networkMark(request, env)?.httpProtocol ?? null;
   }
 
   admitted(): void {
@@ -97,7 +99,7 @@ export class LogEntry implements CallLog {
       method: x.request.method,
       path: maskPath(x.url.pathname).slice(0, LIMITS.PATH_CHARS_MAX),
       scheme: arrival?.scheme ?? x.url.protocol.slice(0, -1),
-      protocol: this.#cf.protocol,
+      protocol: this.#protocol,
       status: this.#status || CLIENT_LEFT,
       code: this.#code,
       reason: reason ?? (this.#code === null ? "done" : "refused"),
@@ -110,7 +112,7 @@ export class LogEntry implements CallLog {
       closed_by: this.#close?.by ?? null,
       duration_ms: Math.max(0, now - x.startedAt),
       client_ip: clientIp,
-      country: this.#cf.country,
+      country: this.#country,
       user: user === "" ? null : user,
       upstream: upstream ?? null,
       user_agent: this.#userAgent,

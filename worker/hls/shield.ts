@@ -6,6 +6,7 @@ import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError, type ErrorCode } from "../../shared/errors.ts";
 import { HLS_LIMITS, SHIELD_LIMITS as LIMITS } from "../../shared/limits.ts";
 import { within } from "../cache/deadline.ts";
+import { networkMark } from "../client-address.ts";
 import type { Exchange } from "../exchange.ts";
 import { nameOf } from "./bucket.ts";
 import type { LeaseOutcome, LeaseReply } from "./object/leases.ts";
@@ -66,9 +67,7 @@ export async function claim(
 
 /** Where bytes are that this isolate can read: everywhere in R2, else in its data centre. */
 function placeOf({ env, request }: Exchange): string {
-  if (env.SEGMENTS) return "r2";
-  const colo = request.cf?.colo;
-  return typeof colo === "string" ? colo : "local";
+  return env.SEGMENTS ? "r2" : (networkMark(request, env)?.colo ?? "local");
 }
 
 async function asked(

@@ -19,7 +19,7 @@ import {
 import { passesIn, VIA_ENTRY, withVia } from "../../shared/http/via.ts";
 import { INGRESS_FIELDS } from "../../shared/ingress/signature.ts";
 import { PROXY_LIMITS } from "../../shared/limits.ts";
-import { FRONT_HEADERS } from "../client-address.ts";
+import { FRONT_HEADERS, networkMark } from "../client-address.ts";
 import { hostOf, schemeOf } from "./arrival.ts";
 import type { Call, HeadStep, Upstream } from "./call.ts";
 import { placeholderValue } from "./placeholder.ts";
@@ -95,7 +95,7 @@ export function requestHead(call: Call, upstream: Upstream, upgrade: boolean): H
     else if (treatment === "connection") dropListed(headers, incoming.get(name));
     else if (treatment === "via") via = nextVia(incoming.get(name));
     // Cloudflare's network writes it; elsewhere it is a claim.
-    else if (!x.request.cf?.colo || x.env.FRONT_SECRET !== undefined) headers.delete(name);
+    else if (!networkMark(x.request, x.env)) headers.delete(name);
   }
   headers.set("via", via);
   headers.set("x-forwarded-for", arrival ? arrival.chain.join(", ") : x.clientIp);
