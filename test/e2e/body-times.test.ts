@@ -210,7 +210,7 @@ describe("a client that resets", { timeout: 30_000 }, () => {
     await untilCounted(product, "left-free.test", { requests: resets.get("left-free.test") ?? 0, active: 0 });
   });
 
-  it("while the upstream takes nothing of its upload has it let go, too", async () => {
+  it("while the upstream takes nothing of its upload gives its place back, and has the upstream let go once that reads on", async () => {
     upstream.answer("/left/deaf", ({ socket }) => void socket.pause());
     const client = openRaw(product.edge);
     client.write(upload("left.test", "/left/deaf", `Content-Length: ${64 * MIB}`));
