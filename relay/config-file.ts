@@ -44,20 +44,31 @@ export async function loadConfigFile(
 
 /** Reads and validates the file without looking at the environment. */
 export async function readConfigFile(path: string): Promise<ConfigFileResult> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
     const reason = code === "ENOENT" ? "there is no such file" : code;
     return { ok: false, lines: [`Cannot read the configuration "${path}": ${reason}`] };
   }
+  const text = textOf(bytes);
+  if (text === undefined) return { ok: false, lines: [`${path}: not valid TOML: it is not UTF-8 text`] };
   try {
     const raw = parse(text) as RawDocument;
     return validate(path, raw, raw);
   } catch (error) {
     if (error instanceof TomlError) return { ok: false, lines: [syntaxLine(path, error)] };
     throw error;
+  }
+}
+
+/** TOML is UTF-8; a decoder that mends what is none would change names without a word. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
   }
 }
 

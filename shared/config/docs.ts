@@ -1,7 +1,7 @@
 // docs/CONFIG.md, rendered from the schema: what is not in the schema is not in the page. Pure.
 
 import { MASK } from "./fields.ts";
-import { type Field, ROOT_FIELD } from "./inspect.ts";
+import { type Field, legalOf, ROOT_FIELD } from "./inspect.ts";
 
 const INTRO = `# Configuration
 
@@ -74,10 +74,9 @@ function row(key: string, entry: Field): string {
 }
 
 function legalText(entry: Field): string {
-  const legal = escapeText(entry.legal);
+  const legal = escapeText(legalOf(entry));
   if (entry.item === undefined) return legal + secretMark(entry);
-  const container = entry.shape === "list" ? "a list of" : "a table of";
-  return `${container} ${legal}, each ${escapeText(entry.item.legal)}${secretMark(entry.item)}`;
+  return `${legal}, each ${escapeText(entry.item.legal)}${secretMark(entry.item)}`;
 }
 
 function secretMark(entry: Field): string {

@@ -147,6 +147,14 @@ function mergedEntries(tables: readonly Field[]): ReadonlyMap<string, Field> {
   return merged;
 }
 
+const CONTAINERS: Partial<Record<Field["shape"], string>> = { list: "a list", map: "a table" };
+
+/** The legal range of a field's value in words; of lists and maps with what they are. */
+export function legalOf({ shape, legal }: Field): string {
+  const container = CONTAINERS[shape];
+  return container === undefined || legal.startsWith(container) ? legal : `${container} of ${legal}`;
+}
+
 function plainField(shape: Field["shape"], legal: string): Field {
   return {
     shape,

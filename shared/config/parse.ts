@@ -1,7 +1,16 @@
 // Reads a raw document (from TOML or JSON) into a Config, or says everything that is wrong with it at once. Pure.
 
 import * as v from "valibot";
-import { type Field, fieldBelow, formatPath, isTable, type Path, ROOT_FIELD, visit } from "./inspect.ts";
+import {
+  type Field,
+  fieldBelow,
+  formatPath,
+  isTable,
+  legalOf,
+  type Path,
+  ROOT_FIELD,
+  visit,
+} from "./inspect.ts";
 import { closestKey, type Problem, showValue } from "./problem.ts";
 import { checkRules } from "./rules.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
@@ -57,7 +66,7 @@ function schemaProblems(raw: unknown, issues: readonly v.BaseIssue<unknown>[], b
       {
         path: formatPath(path),
         value: showValue(value, field?.secret),
-        legal: field?.legal || issue.message,
+        legal: (field && legalOf(field)) || issue.message,
       },
     ];
   });

@@ -68,7 +68,7 @@ describe("a record", { timeout: 30_000 }, () => {
       authorization: "Bearer secret-authorization",
       cookie: "session=secret-cookie",
       // Locally the runtime takes a client's word for what Cloudflare's network says.
-      "mf-cf-blob": JSON.stringify({ colo: "XXX", country: "ZZ", httpProtocol: "HTTP/9" }),
+      "mf-cf-blob": JSON.stringify({ colo: "AMS", country: "ZZ", httpProtocol: "HTTP/9" }),
     };
     const reply = await product.fetchHost("log.test", "/bytes/1000?token=secret-query", { headers });
     await reply.arrayBuffer();

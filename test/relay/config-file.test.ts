@@ -22,6 +22,19 @@ describe("loadConfigFile", () => {
     });
   });
 
+  it("takes no other bytes than UTF-8, whose names would silently become others", async () => {
+    const latin = Buffer.from(
+      '[[hosts]]\nhost = "b\xfccher.test"\nupstreams = ["http://127.0.0.1:1"]\n',
+      "latin1",
+    );
+    const wrong = await withFile(latin, (path) => loadConfigFile(path, {}));
+    expect(wrong.ok ? [] : wrong.lines).toEqual([expect.stringMatching(/causeway\.toml: .*not UTF-8 text$/)]);
+    const marked = await withFile(`\ufeff${FILE}`, (path) =>
+      loadConfigFile(path, { RELAY_TOKEN: "t".repeat(16) }),
+    );
+    expect(marked.ok).toBe(true);
+  });
+
   it("names a variable that the relay needs and does not find, or that holds no legal value", async () => {
     const missing = await withFile(FILE, (path) => loadConfigFile(path, {}));
     expect(missing.ok ? [] : missing.lines[1]).toBe(

@@ -5,11 +5,14 @@ import { type RawDocument, toEdgeDocument } from "../../shared/config/document.t
 import { isKeptSecret } from "../../shared/config/fields.ts";
 import { isTable, visit } from "../../shared/config/inspect.ts";
 import { type Problem, parseConfig } from "../../shared/config/parse.ts";
-import type { ChannelConfig } from "../../shared/config/schema.ts";
+import { showValue } from "../../shared/config/problem.ts";
+import type { ChannelConfig, Config } from "../../shared/config/schema.ts";
 import { tokenVerifier } from "../../shared/config/secrets.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { DIRECTORY_LIMITS as LIMITS, SIGN_IN_LIMITS } from "../../shared/limits.ts";
+import { canonicalHost } from "../../shared/net/host-name.ts";
 import { hashPassword } from "../access/passwords.ts";
+import { isControlHost } from "../control-hosts.ts";
 import type { Env } from "../env.ts";
 import { withDeadline } from "./deadline.ts";
 import type { ListsState, LiveDocument, PurgeScope } from "./live.ts";
@@ -147,6 +150,8 @@ async function put(
 ): Promise<PutResult> {
   const parsed = parseConfig(raw);
   if (!parsed.ok) return parsed;
+  const problems = controlHostProblems(parsed.config, env);
+  if (problems.length > 0) return { ok: false, problems };
   const kept = await keepSecrets(raw, env);
   if (!kept.ok) return kept;
   const reply = await upload(stub, kept.document, ifVersion);
@@ -156,6 +161,21 @@ async function put(
   }
   await onStored(reply.epoch);
   return { ok: true, version: reply.version, epoch: reply.epoch };
+}
+
+/** The control plane answers on its own names before anything is routed: an entry for one would never be asked. */
+function controlHostProblems({ hosts, edge }: Config, env: Env): Problem[] {
+  const names = [
+    ...hosts.map(({ host }, index) => ({ path: `hosts[${index}].host`, host })),
+    ...edge.channel_hosts.map((host, index) => ({ path: `edge.channel_hosts[${index}]`, host })),
+  ];
+  return names
+    .filter(({ host }) => isControlHost(canonicalHost(host), env.CONTROL_HOSTS))
+    .map(({ path, host }) => ({
+      path,
+      value: showValue(host, undefined),
+      legal: `none of the control plane's own names (the var CONTROL_HOSTS: ${env.CONTROL_HOSTS})`,
+    }));
 }
 
 async function keepSecrets(raw: unknown, env: Env) {

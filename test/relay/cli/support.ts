@@ -33,7 +33,7 @@ export async function run(
 }
 
 /** A configuration file of its own for one test; `use` gets its path. */
-export function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
+export function withFile<T>(text: string | Uint8Array, use: (path: string) => Promise<T>): Promise<T> {
   return withFolder("causeway.toml", text, (folder) => use(join(folder, "causeway.toml")));
 }
 
@@ -47,7 +47,11 @@ export function withState<T>(use: (folder: string) => Promise<T>): Promise<T> {
   return withFolder("secrets.json", JSON.stringify(secrets), use);
 }
 
-async function withFolder<T>(name: string, text: string, use: (folder: string) => Promise<T>): Promise<T> {
+async function withFolder<T>(
+  name: string,
+  text: string | Uint8Array,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "causeway-"));
   try {
     await writeFile(join(folder, name), text);

@@ -99,7 +99,7 @@ describe("parseConfig", () => {
   it("refuses a list where a table belongs, and a table where a list belongs", () => {
     expect(problemsOf({ edge: [], hosts: {} })).toEqual([
       { path: "edge", value: "a list of 0", legal: "a table" },
-      { path: "hosts", value: "a table", legal: "at most 10000 entries" },
+      { path: "hosts", value: "a table", legal: "a list of at most 10000 entries" },
     ]);
   });
 

@@ -98,6 +98,14 @@ describe("Directory", () => {
     expect(await calls.version()).toEqual(before);
   });
 
+  it("refuses the control plane's own names, which would never be asked", async () => {
+    const own = directory(testEnv({ CONTROL_HOSTS: "localhost, edge.test" }));
+    const result = await own.put({ ...hostDocument("Edge.Test."), edge: { channel_hosts: ["localhost"] } });
+    const places = ["hosts[0].host", "edge.channel_hosts[0]"];
+    expect(result).toMatchObject({ ok: false, problems: places.map((path) => ({ path })) });
+    await stored(hostDocument("app.edge.test"));
+  });
+
   it("refuses references to an environment it does not have, and foreign seals", async () => {
     const result = await calls.put({ channels: [channel("ch_1", "env:SOURCE")] });
     expect(result).toMatchObject({ problems: [{ path: "channels[0].sources[0]", value: '"env:SOURCE"' }] });
