@@ -72,6 +72,11 @@ describe("the tree", () => {
     expect(crossing).toEqual([]);
   });
 
+  it("imports nothing for its side effects alone, which no order of imports shows", () => {
+    const silent = all.filter(({ text }) => /^\s*import\s*"/m.test(text));
+    expect(silent.map(({ path }) => path)).toEqual([]);
+  });
+
   it("has no import cycle", () => {
     const graph = new Map(all.map((source) => [source.path, importsOf(source)]));
     expect(findCycle(graph)).toBeUndefined();
@@ -107,7 +112,7 @@ describe("the tree", () => {
 
   it("keeps shared/ free of Node and Workers modules", () => {
     const bound = all.filter(
-      ({ path, text }) => areaOf(path) === "shared" && /from "(node|cloudflare):/.test(text),
+      ({ path, text }) => areaOf(path) === "shared" && /(?:from\s*|import\s*\(?)"(?:node|cloudflare):/.test(text),
     );
     expect(bound.map(({ path }) => path)).toEqual([]);
   });
