@@ -11,6 +11,7 @@ import { type Edge, startEdge } from "./edge.ts";
 import { followPorts } from "./follow-ports.ts";
 import { type LinkedRelay, type LinkedRelayDeps, startLinkedRelay } from "./linked-relay.ts";
 import { localSecrets } from "./secrets.ts";
+import { lockState } from "./state-lock.ts";
 import { Teardown } from "./teardown.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -46,7 +47,7 @@ export interface Local {
 /**
  * Starts everything; what had started is stopped again when a later part cannot start.
  * @throws {PortTakenError} naming the setting, when a port is taken.
- * @throws {Error} when the edge refuses the configuration, and for everything else that keeps a part from starting.
+ * @throws {Error} when another process uses the state directory, when the edge refuses the configuration, and for everything else that keeps a part from starting.
  */
 export async function startLocal(options: LocalOptions): Promise<Local> {
   const teardown = new Teardown();
@@ -61,6 +62,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
 
 async function startParts(options: LocalOptions, teardown: Teardown): Promise<Omit<Local, "stop">> {
   const { file, env, stateDir, onStep } = options;
+  teardown.add("state", await lockState(stateDir));
   const secrets = await localSecrets(stateDir, ["ADMIN_TOKEN", "ROOT_KEY", "FRONT_SECRET"]);
   const demo = await startDemoPart(options, teardown);
 

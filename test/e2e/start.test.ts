@@ -160,6 +160,14 @@ describe("causeway start", { timeout: START_TIMEOUT_MS }, () => {
     }
   });
 
+  it("lets no second one into its state", async () => {
+    const second = start();
+    expect(await second.ended).toBe(1);
+    expect(second.err).toMatch(/another "causeway start" uses it.*--state/);
+    const [, edge] = /http:\/\/(127\.0\.0\.1:\d+)/.exec(run.out) ?? [];
+    expect((await fetch(`http://${edge}/ready`)).status).toBe(200);
+  });
+
   it("stops everything at Ctrl-C and leaves no process and no port", async () => {
     const tree = processTree(run.child.pid ?? 0);
     const ports = portsOf(run.out);

@@ -112,7 +112,8 @@ describe("the tree", () => {
 
   it("keeps shared/ free of Node and Workers modules", () => {
     const bound = all.filter(
-      ({ path, text }) => areaOf(path) === "shared" && /(?:from\s*|import\s*\(?)"(?:node|cloudflare):/.test(text),
+      ({ path, text }) =>
+        areaOf(path) === "shared" && /(?:from\s*|import\s*\(?)"(?:node|cloudflare):/.test(text),
     );
     expect(bound.map(({ path }) => path)).toEqual([]);
   });
