@@ -14,7 +14,8 @@ export const command = defineCommand({
     `Takes two secrets from the environment: ${ADMIN_TOKEN}, the edge's ADMIN_TOKEN, and ${ROOT_KEY},`,
     "its ROOT_KEY, under which the file's secrets are sealed before they leave this machine. Tokens leave it",
     "as SHA-256 verifiers, and the table [relay] never does. For an edge on this machine, what the environment",
-    'does not name is read from the state directory of "causeway start".',
+    'does not name is read from the state directory of "causeway start". Addresses go as the file has them: only',
+    '"causeway start" lets those of the demo origin follow a port that its options move.',
   ].join("\n"),
   options: {
     config: configOption("The file to send."),
