@@ -63,13 +63,14 @@ export class Aggregate {
   readonly #totals = new Totals();
   /** In the order in which they last reported. */
   readonly #sources = new Map<string, Source>();
-  readonly #startedAt: number;
+  readonly #graceUntil: number;
   #lostSources: number;
   #flowsKept = 0;
 
-  constructor(state: AggregateState, now: number) {
+  /** @param graceUntil before this no silence is held against a source: nobody could report while this was away */
+  constructor(state: AggregateState, now: number, graceUntil = now + STATS_LIMITS.SOURCE_GRACE_MS) {
     this.#since = state.since;
-    this.#startedAt = now;
+    this.#graceUntil = graceUntil;
     this.#lostSources = state.lost_sources;
     this.#quotas = new QuotaBook(state.quotas, now);
     for (const counters of state.totals)
@@ -124,9 +125,8 @@ export class Aggregate {
     const changes: Change[] = [];
     this.#totals.prune(now);
     for (const [id, source] of this.#sources) {
-      const silent = now - source.seenAt >= STATS_LIMITS.SOURCE_SILENT_MS;
-      const early = now - this.#startedAt < STATS_LIMITS.SOURCE_GRACE_MS;
-      if (this.#sources.size <= STATS_LIMITS.SOURCES_MAX && (!silent || early)) break;
+      const early = now < this.#graceUntil;
+      if (this.#sources.size <= STATS_LIMITS.SOURCES_MAX && (!isSilent(source.seenAt, now) || early)) break;
       changes.push(this.#giveUp(id, source));
     }
     return changes;
@@ -248,6 +248,15 @@ function sumOf(a: Refusals | undefined, b: Refusals): Refusals {
 function copyOf(counters: ServiceCounters): ServiceCounters {
   const { channel } = counters;
   return { ...counters, ...(channel && { channel: copyChannelCounts(channel) }) };
+}
+
+function isSilent(seenAt: number, now: number): boolean {
+  return now - seenAt >= STATS_LIMITS.SOURCE_SILENT_MS;
+}
+
+/** Whether a source has ended, as it seems, with flows open. */
+export function hasMissing(sources: readonly SourceRow[], now: number): boolean {
+  return sources.some(({ open, seen_at }) => open > 0 && isSilent(seen_at, now));
 }
 
 function newSource(): Source {

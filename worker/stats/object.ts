@@ -3,7 +3,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { ERRORS } from "../../shared/errors.ts";
-import { Aggregate, type Change } from "../../shared/flow/aggregate.ts";
+import { Aggregate, type Change, hasMissing } from "../../shared/flow/aggregate.ts";
 import type { Batch, BatchReply, News } from "../../shared/flow/batch.ts";
 import type { TunnelReport } from "../../shared/flow/link.ts";
 import type { QuotaNews } from "../../shared/flow/quota.ts";
@@ -43,12 +43,16 @@ export class Stats extends DurableObject<StatsEnv> {
   readonly #viewers: Viewers;
   readonly #closings = new Closings();
   #sweptAt: number;
+  /** A source may have ended with flows open: then it is given up, whether or not anybody asks. */
+  #missingUntil: number | undefined;
 
   constructor(ctx: DurableObjectState, env: StatsEnv) {
     super(ctx, env);
     const now = Date.now();
     this.#store = new StatsStore(ctx.storage);
-    this.#aggregate = new Aggregate(this.#store.load(now), now);
+    const state = this.#store.load(now);
+    this.#missingUntil = hasMissing(state.sources, now) ? this.#store.graceUntil(now) : undefined;
+    this.#aggregate = new Aggregate(state, now, this.#missingUntil);
     this.#links = new Map(this.#store.links().map((link) => [link.name, link]));
     this.#viewers = new Viewers(ctx);
     this.#sweptAt = now;
@@ -139,8 +143,12 @@ export class Stats extends DurableObject<StatsEnv> {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#viewers.count === 0) return;
     const now = Date.now();
+    if (this.#missingUntil !== undefined && now >= this.#missingUntil) {
+      this.#missingUntil = undefined;
+      this.#forget(() => this.#aggregate.sweep(now));
+    }
+    if (this.#viewers.count === 0) return this.#armAlarm();
     await this.ctx.storage.setAlarm(nextSnapshotAt(now));
     this.#viewers.broadcast(this.#snapshot(now));
   }
@@ -191,8 +199,9 @@ export class Stats extends DurableObject<StatsEnv> {
   }
 
   async #armAlarm(): Promise<void> {
-    if (this.#viewers.count === 0) return;
-    const [due, next] = [await this.ctx.storage.getAlarm(), nextSnapshotAt(Date.now())];
+    const next = this.#viewers.count > 0 ? nextSnapshotAt(Date.now()) : this.#missingUntil;
+    if (next === undefined) return;
+    const due = await this.ctx.storage.getAlarm();
     // One that is further off was set before the clock was set back.
     if (due === null || due > next) await this.ctx.storage.setAlarm(next);
   }

@@ -141,6 +141,19 @@ export class StatsStore {
     this.#storage.sql.exec("UPDATE meta SET value = ? WHERE name = 'lost_sources'", count);
   }
 
+  /**
+   * When the silence of sources counts again. Kept over an eviction: an object that is seldom asked would begin its grace anew
+   * each time, and never miss anybody.
+   */
+  graceUntil(now: number): number {
+    const { sql } = this.#storage;
+    const fresh = now + STATS_LIMITS.SOURCE_GRACE_MS;
+    const [row] = sql.exec<{ value: number }>("SELECT value FROM meta WHERE name = 'grace_until'").toArray();
+    if (row && row.value > now - STATS_LIMITS.SOURCE_SILENT_MS) return Math.min(row.value, fresh);
+    sql.exec("INSERT OR REPLACE INTO meta VALUES ('grace_until', ?)", fresh);
+    return fresh;
+  }
+
   /** All relays' links as last stored. */
   links(): LinkSnapshot[] {
     const rows = this.#storage.sql.exec<{ link: string }>("SELECT link FROM links ORDER BY name").toArray();

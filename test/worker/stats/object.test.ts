@@ -125,23 +125,6 @@ describe("Stats.ingest", () => {
       expect(abort).toHaveBeenCalledOnce();
     });
   });
-
-  it("forgets a silent source, remembers the loss over an eviction, and takes it back", async () => {
-    const stats = statsObject("silent");
-    const now = Date.now();
-    await stats.ingest(batchOf(BUSY));
-    await runInDurableObject(stats, async (instance) => {
-      vi.spyOn(Date, "now").mockReturnValue(now + STATS_LIMITS.SOURCE_SILENT_MS + 5_000);
-      expect(await instance.snapshot()).toMatchObject({ lost_sources: 1, active: 0, connections: [] });
-      vi.restoreAllMocks();
-    });
-    await evictDurableObject(stats);
-    expect(await stats.snapshot()).toMatchObject({ lost_sources: 1, totals: { down: 100 } });
-    await stats.ingest(batchOf(BUSY));
-    expect(await stats.snapshot()).toMatchObject({ lost_sources: 1, totals: { down: 100 } });
-    await stats.ingest(batchOf({ ...BUSY, seq: 2 }));
-    expect(await stats.snapshot()).toMatchObject({ lost_sources: 0, active: 1, totals: { down: 200 } });
-  });
 });
 
 describe("Stats dashboards", () => {
