@@ -46,9 +46,13 @@ function isMediaPath(path: string): boolean {
   return MEDIA_EXTENSIONS.has(extension) || PLAYLIST_EXTENSIONS.has(extension);
 }
 
+/** Whether a child is a playlist itself. */
+export function isPlaylistKind(kind: ChildKind): boolean {
+  return kind === "playlist" || kind === "report";
+}
+
 function fitsKind(name: string, kind: ChildKind): boolean {
-  const playlist = kind === "playlist" || kind === "report";
-  return (playlist ? PLAYLIST_EXTENSIONS : MEDIA_EXTENSIONS).has(extensionOf(name));
+  return (isPlaylistKind(kind) ? PLAYLIST_EXTENSIONS : MEDIA_EXTENSIONS).has(extensionOf(name));
 }
 
 /**
@@ -121,9 +125,23 @@ export function tailOf(name: string, kind: Exclude<ChildKind, DocumentKind>, fra
   return `${name}~.${kind === "segment" && fragmented ? "mp4" : ADDED[kind]}`;
 }
 
-/** The origin's path below the sealed directory: `tail` (which may have directories) without an added extension. */
-export function pathOfTail(tail: string): string {
-  return tail.replace(ADDED_EXTENSION, "");
+/**
+ * What has to stand sealed beside the directory of a child whose tail carries an added extension, because otherwise every
+ * file below it could be asked for by one: the extension of its own, or, where servers might see folders in it, its name.
+ */
+export function addedTo(name: string, tail: string): string | undefined {
+  if (tail === name) return undefined;
+  return SEPARATOR.test(name) ? name : extensionOf(name);
+}
+
+/**
+ * The origin's path below the sealed directory: `tail`, which may have directories, or without an extension that was added
+ * to what `added` tells of. Undefined: nobody gave that address out.
+ */
+export function pathOfTail(tail: string, added: string | undefined): string | undefined {
+  if (!ADDED_EXTENSION.test(tail)) return added === undefined ? tail : undefined;
+  const name = tail.replace(ADDED_EXTENSION, "");
+  return !name.includes("/") && addedTo(name, tail) === added ? name : undefined;
 }
 
 /** What a path under a channel asks for. */
@@ -132,7 +150,7 @@ export type ChildAddress =
   /** Below the configured source's directory. */
   | { readonly type: "relative"; readonly path: string; readonly playlist: boolean }
   /** Below a sealed directory. */
-  | { readonly type: "sealed"; readonly id: string; readonly path: string; readonly playlist: boolean };
+  | { readonly type: "sealed"; readonly id: string; readonly tail: string; readonly playlist: boolean };
 
 /** Reads the undecoded path behind /proxy/ch_X/; undefined when nothing can be there. */
 export function parseAddress(rest: string): ChildAddress | undefined {
@@ -141,7 +159,7 @@ export function parseAddress(rest: string): ChildAddress | undefined {
   const playlist = isPlaylistPath(rest);
   const sealed = /^b\/([A-Za-z0-9_-]+)\/(.+)$/.exec(rest);
   if (sealed?.[1] !== undefined && sealed[2] !== undefined)
-    return { type: "sealed", id: sealed[1], path: pathOfTail(sealed[2]), playlist };
+    return { type: "sealed", id: sealed[1], tail: sealed[2], playlist };
   const path = rest.includes("%") ? plainly(rest) : rest;
   return path === undefined || RESERVED.test(path) ? undefined : { type: "relative", path, playlist };
 }

@@ -1,7 +1,16 @@
 // The public address of each child of one playlist or document. Relative children stay where a client resolves them to
 // what the origin's own client would fetch; all others get an address with a sealed place. Sealing is the caller's. Pure.
 
-import { documentAddress, isDocument, reportStays, staysRelative, tailOf, upwards } from "./address.ts";
+import {
+  addedTo,
+  documentAddress,
+  isDocument,
+  isPlaylistKind,
+  reportStays,
+  staysRelative,
+  tailOf,
+  upwards,
+} from "./address.ts";
 import type { Rendition } from "./renditions.ts";
 import { ChildResolver } from "./resolve.ts";
 import type { ChildKind, DocumentKind } from "./tags.ts";
@@ -9,10 +18,14 @@ import { type PlaylistText, portableUri } from "./text.ts";
 
 export type Variables = ReadonlyMap<string, string>;
 
-/** A place below which children lie, or, with an offer, where one variant lies. */
+/** A place below which children lie, or, with a file or an offer, where one playlist lies. */
 export interface SealedPlace {
   readonly directory: string;
   readonly variables: Variables;
+  /** Name and query of a playlist that no other may be had in place of. */
+  readonly file?: string;
+  /** Of children with an added extension: see addedTo. */
+  readonly added?: string;
   /** Of a variant that other sources may have, too: name and query of its file. */
   readonly offer?: { readonly file: string; readonly rendition: Rendition };
 }
@@ -33,6 +46,8 @@ export interface Scope {
   readonly fragmented: boolean;
   /** Below the public path lies what lies below the origin's: the only source, neither redirected nor steered away. */
   readonly mirrored: boolean;
+  /** Playlists stand whole in their addresses: whoever has one may not ask for its neighbours. */
+  readonly bound: boolean;
   readonly hideQuery: boolean;
   /** The public path behind /proxy/ch_X/. */
   readonly rest: string;
@@ -80,13 +95,13 @@ export class Children {
     const prefix = child.absolute ? this.#scope.root : this.#up;
     if (isDocument(child.kind)) return this.#document(prefix, child.kind, location);
     const tail = tailOf(name, child.kind, fragmented);
-    if (child.rendition) {
+    const place = { directory, variables: child.variables };
+    if (child.rendition || (this.#scope.bound && isPlaylistKind(child.kind))) {
       const file = location.query === undefined ? name : `${name}?${location.query}`;
-      const offer = { file, rendition: child.rendition };
-      const sealed = this.#seals.place({ directory, variables: child.variables, offer });
-      return sealed.then((id) => `${prefix}b/${id}/${tail}`);
+      const whole = child.rendition ? { offer: { file, rendition: child.rendition } } : { file };
+      return this.#seals.place({ ...place, ...whole }).then((id) => `${prefix}b/${id}/${tail}`);
     }
-    const id = this.#place(directory, child.variables);
+    const id = this.#place(place, addedTo(name, tail));
     const query = location.query === undefined ? "" : this.#query(location.query);
     if (typeof id === "string" && typeof query === "string")
       return `${prefix}b/${id}/${tail}${query}${fragment}`;
@@ -97,12 +112,14 @@ export class Children {
   head(head: string): string | undefined | Promise<string> {
     const directory = this.#resolver.directory(portableUri(head, this.#scope.encoding));
     if (directory === undefined) return undefined;
-    const id = this.#place(directory, NONE);
+    const id = this.#place({ directory, variables: NONE }, undefined);
     return typeof id === "string" ? `${this.#up}b/${id}/` : id.then((sealed) => `${this.#up}b/${sealed}/`);
   }
 
   #stays(uri: string, { kind, absolute, variables, rendition }: Child): boolean {
-    if (!this.#scope.mirrored || absolute || rendition !== undefined || variables.size > 0) return false;
+    const { mirrored, bound } = this.#scope;
+    if (!mirrored || absolute || rendition !== undefined || variables.size > 0) return false;
+    if (bound && isPlaylistKind(kind)) return false;
     return staysRelative(uri, kind) || (kind === "report" && reportStays(uri, this.#scope.rest));
   }
 
@@ -115,13 +132,14 @@ export class Children {
     return this.#seals.document(kind, url).then((id) => prefix + documentAddress(kind, id));
   }
 
-  #place(directory: string, variables: Variables): string | Promise<string> {
-    const places = this.#places.get(variables) ?? new Map<string, string>();
-    this.#places.set(variables, places);
-    const known = places.get(directory);
+  #place(place: SealedPlace, added: string | undefined): string | Promise<string> {
+    const places = this.#places.get(place.variables) ?? new Map<string, string>();
+    this.#places.set(place.variables, places);
+    const key = added === undefined ? place.directory : `${place.directory} ${added}`;
+    const known = places.get(key);
     if (known !== undefined) return known;
-    return this.#seals.place({ directory, variables }).then((id) => {
-      places.set(directory, id);
+    return this.#seals.place(added === undefined ? place : { ...place, added }).then((id) => {
+      places.set(key, id);
       return id;
     });
   }

@@ -1,7 +1,7 @@
 // A playlist with its children's addresses under the channel: replacements go into its spans, every byte outside them
 // stays. Pure.
 
-import { headStays } from "./address.ts";
+import { headStays, isPlaylistKind } from "./address.ts";
 import type { Children, Variables } from "./children.ts";
 import type { OrdinarySegments } from "./ordinary.ts";
 import { listOffers, type Rendition } from "./renditions.ts";
@@ -9,8 +9,9 @@ import type { Playlist, QueryParamSpan, Span, UriSpan, ValueSpan } from "./scan.
 
 export interface RewriteOptions {
   readonly playlist: Playlist;
-  /** Relative children may stay; as in Scope. */
+  /** Relative children may stay, and playlists among them; as in Scope. */
   readonly mirrored: boolean;
+  readonly bound: boolean;
   readonly hideQuery: boolean;
   /** Variables of the playlist that named this one: its siblings may import them, too. */
   readonly imported: Variables;
@@ -37,11 +38,21 @@ export async function rewritePlaylist(
 ): Promise<string> {
   const { playlist, mirrored } = options;
   const { ordinary } = playlist;
-  if (mirrored && playlist.stays) return text;
+  if (staysWhole(options)) return text;
   const edits = await spanEdits(text, children, options);
   if (mirrored && ordinary.stay) return applyEdits(text, edits);
   const heads = await headAddresses(ordinary.heads, children, mirrored);
   return applyAll(text, edits, ordinary, heads);
+}
+
+/** Whether all children may stay as they are. */
+export function staysWhole({
+  playlist,
+  mirrored,
+  bound,
+}: Pick<RewriteOptions, "playlist" | "mirrored" | "bound">): boolean {
+  if (!mirrored || !playlist.stays) return false;
+  return !bound || !playlist.spans.some((span) => span.type === "uri" && isPlaylistKind(span.kind));
 }
 
 /** Sealed a few at a time: one after the other waits for each, all at once holds each. */

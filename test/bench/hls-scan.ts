@@ -52,9 +52,22 @@ function rewrite(text: string, seals: Seals): string | Promise<string> {
   const found = scanPlaylist(text);
   if (found.stays) return text;
   const base = "https://origin.example/live/index.m3u8";
-  const scope = { base, encoding: "utf-8", fragmented: false, mirrored: true, hideQuery: true } as const;
+  const scope = {
+    base,
+    encoding: "utf-8",
+    fragmented: false,
+    mirrored: true,
+    bound: false,
+    hideQuery: true,
+  } as const;
   const children = new Children({ ...scope, rest: "stream.m3u8", root: "https://edge/proxy/ch_a/" }, seals);
-  const options = { mirrored: true, hideQuery: true, imported: new Map<string, string>(), offers: false };
+  const options = {
+    mirrored: true,
+    bound: false,
+    hideQuery: true,
+    imported: new Map<string, string>(),
+    offers: false,
+  };
   return rewritePlaylist(text, children, { playlist: found, ...options });
 }
 

@@ -17,7 +17,7 @@ import type { Loaded } from "./resource.ts";
 import { channelSeals } from "./rewriter.ts";
 import { loadSegment } from "./segment-store.ts";
 import { sealReplacement } from "./steering.ts";
-import { channelSealer, forwarded, sourceOf, type Target } from "./target.ts";
+import { channelSealer, forwarded, isBound, sourceOf, type Target } from "./target.ts";
 import type { Visit } from "./visit.ts";
 
 export interface DocumentTarget extends Target {
@@ -68,6 +68,7 @@ export async function serveDocument(
     encoding,
     fragmented: false,
     mirrored: false,
+    bound: isBound(channel),
     hideQuery: channel.hide_query,
     rest,
     root,

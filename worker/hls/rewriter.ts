@@ -4,10 +4,10 @@
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { upwards } from "../../shared/hls/address.ts";
 import { Children, type Seals } from "../../shared/hls/children.ts";
-import { rewritePlaylist } from "../../shared/hls/rewrite.ts";
+import { rewritePlaylist, staysWhole } from "../../shared/hls/rewrite.ts";
 import type { Sealer } from "../../shared/hls/seal.ts";
 import type { StoredPlaylist } from "./stored-playlist.ts";
-import { sealDirectory, sealQuery, type Target } from "./target.ts";
+import { hasNeighbours, isBound, sealDirectory, sealQuery, type Target } from "./target.ts";
 
 /** Where a playlist is served. */
 export interface ServedAt {
@@ -47,15 +47,19 @@ export async function rewriteStored(
   { target, rest, root }: ServedAt,
 ): Promise<string> {
   const { text, playlist, source, encoding } = stored;
-  const mirrored = channel.sources.length === 1 && !stored.redirected && !target.steered;
-  if (mirrored && playlist.stays) return text;
+  const bound = isBound(channel);
+  // Nothing lies beside a playlist that stands whole in its address.
+  const isApart = hasNeighbours(channel) || (bound && rest.startsWith("b/"));
+  const mirrored = channel.sources.length === 1 && !stored.redirected && !target.steered && !isApart;
+  if (staysWhole({ playlist, mirrored, bound })) return text;
   const hideQuery = channel.hide_query;
-  const place = { base: stored.url, encoding, fragmented: playlist.fragmented, mirrored, hideQuery };
+  const place = { base: stored.url, encoding, fragmented: playlist.fragmented, mirrored, bound, hideQuery };
   const children = new Children({ ...place, rest, root }, channelSeals(await sealer(), channel, source));
   const offers = hasOffers(target);
   return rewritePlaylist(text, children, {
     playlist,
     mirrored,
+    bound,
     hideQuery,
     imported: target.imported,
     offers,

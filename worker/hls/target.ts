@@ -4,13 +4,15 @@
 import type { ChannelConfig, SourceConfig } from "../../shared/config/schema.ts";
 import { decodeBase64Url } from "../../shared/config/secrets.ts";
 import { CausewayError } from "../../shared/errors.ts";
-import { parseAddress } from "../../shared/hls/address.ts";
+import { parseAddress, pathOfTail } from "../../shared/hls/address.ts";
+import type { SealedPlace } from "../../shared/hls/children.ts";
 import { DELIVERY_NAMES, directivesOf } from "../../shared/hls/delivery.ts";
 import { filterQuery, joinQueries, queryPairs } from "../../shared/hls/query.ts";
 import type { Rendition } from "../../shared/hls/renditions.ts";
 import { directoryOf } from "../../shared/hls/resolve.ts";
 import { createSealer, type Sealer } from "../../shared/hls/seal.ts";
 import { HLS_LIMITS } from "../../shared/limits.ts";
+import { importOf } from "../../shared/lists/channel-ids.ts";
 import { shortName } from "../../shared/net/hash.ts";
 import { ByteLru } from "../cache/byte-lru.ts";
 import type { Env } from "../env.ts";
@@ -89,7 +91,9 @@ type SealedDirectory = readonly [
   source: number,
   directory: string,
   variables: readonly (readonly [string, string])[],
-  offer?: SealedOffer,
+  offer?: SealedOffer | null,
+  file?: string | null,
+  added?: string,
 ];
 
 /** A variant's whole address stands sealed: what a viewer could change would look like a failing source. */
@@ -99,24 +103,33 @@ type SealedOffer = readonly [file: string, rendition: Rendition, source: string]
 const GONE = -1;
 
 /** Where a playlist's children lie. */
-export interface ChildPlace {
+export interface ChildPlace extends SealedPlace {
   readonly source: number;
-  readonly directory: string;
-  readonly variables: ReadonlyMap<string, string>;
-  /** Of a variant that other sources may have, too: name and query of its file. */
-  readonly offer?: { readonly file: string; readonly rendition: Rendition };
 }
 
 export function sealDirectory(
   sealer: Sealer,
   channel: ChannelConfig,
-  { source, directory, variables, offer }: ChildPlace,
+  { source, directory, variables, offer, file, added }: ChildPlace,
 ): Promise<string> {
   const place = [channel.id, source, directory, [...variables]] as const;
-  const content: SealedDirectory = offer
-    ? [...place, [offer.file, offer.rendition, nameOf(channel, source)]]
-    : place;
-  return sealer.seal("directory", JSON.stringify(content));
+  return sealer.seal("directory", JSON.stringify([...place, ...restOf()] satisfies SealedDirectory));
+
+  function restOf(): [] | [SealedOffer] | [null, string] | [null, null, string] {
+    if (offer) return [[offer.file, offer.rendition, nameOf(channel, source)]];
+    if (file !== undefined) return [null, file];
+    return added === undefined ? [] : [null, null, added];
+  }
+}
+
+/** Whether the other channels of a provider lie beside this one: it is an imported one. */
+export function hasNeighbours({ id }: Pick<ChannelConfig, "id">): boolean {
+  return importOf(id) !== undefined;
+}
+
+/** Whether whoever watches a channel may have no playlist of its origin's but those that it names. */
+export function isBound(channel: Pick<ChannelConfig, "access" | "id">): boolean {
+  return channel.access === "token" || hasNeighbours(channel);
 }
 
 /** The query is bound to the channel, not to the child: one token may serve thousands of segments. */
@@ -137,7 +150,8 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
   const names = address.playlist ? DELIVERY_NAMES : NO_NAMES;
   if (address.type === "relative") {
     // Which source's directory would be meant is unknown; such channels have sealed children only.
-    if (channel.sources.length > 1) throw new CausewayError("not_found");
+    if (channel.sources.length > 1 || hasNeighbours(channel)) throw new CausewayError("not_found");
+    if (address.playlist && isBound(channel)) throw new CausewayError("not_found");
     // As a parsed URL spells it: the configured text may have capitals, a default port or dot segments.
     const url = below(ownDirectory(channel), address.path);
     return {
@@ -148,7 +162,8 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
     };
   }
   const sealer = await channelSealer(x.env);
-  const { source, directory, variables, offer } = await openDirectory(sealer, channel, address.id);
+  const place = await openDirectory(sealer, channel, address.id);
+  const { source, directory, variables, offer, file } = place;
   if (offer) {
     const plainUrl = below(directory, offer.file);
     const added = forwarded(channel, query, names);
@@ -156,9 +171,16 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
     const track = { key, rendition: offer.rendition, plainUrl, query: added };
     return { url: withQuery(plainUrl, added), source, playlist: true, imported: variables, track };
   }
+  if (file !== undefined) {
+    const url = withQuery(below(directory, file), forwarded(channel, query, names));
+    return { url, source, playlist: true, imported: variables };
+  }
+  const path = pathOfTail(address.tail, place.added);
+  const isStranger = isBound(channel) && (address.playlist || address.tail.includes("/"));
+  if (path === undefined || isStranger) throw new CausewayError("not_found");
   const childQuery = channel.hide_query ? await openQuery(sealer, channel, { query, names }) : query;
   return {
-    url: withQuery(below(directory, address.path), childQuery),
+    url: withQuery(below(directory, path), childQuery),
     source,
     playlist: address.playlist,
     imported: variables,
@@ -168,15 +190,20 @@ export async function resolveTarget(x: Exchange, channel: ChannelConfig, rest: s
 async function openDirectory(sealer: Sealer, channel: ChannelConfig, id: string): Promise<ChildPlace> {
   const text = id.length > HLS_LIMITS.SEALED_CHARS_MAX ? undefined : await sealer.open("directory", id);
   if (text === undefined) throw new CausewayError("not_found");
-  const [channelId, source, directory, variables, offer] = JSON.parse(text) as SealedDirectory;
+  const [channelId, source, directory, variables, offer, own, added] = JSON.parse(text) as SealedDirectory;
   if (channelId !== channel.id) throw new CausewayError("not_found");
   const place = { source, directory, variables: new Map(variables) };
+  const file = own ?? offer?.[0];
   if (!offer || channel.sources.length === 1) {
     sourceOf(channel, source);
-    return place;
+    return { ...place, ...(file !== undefined && { file }), ...(added !== undefined && { added }) };
   }
-  const [file, rendition, name] = offer;
-  return { ...place, source: nameOf(channel, source) === name ? source : GONE, offer: { file, rendition } };
+  const [name, rendition, of] = offer;
+  return {
+    ...place,
+    source: nameOf(channel, source) === of ? source : GONE,
+    offer: { file: name, rendition },
+  };
 }
 
 /** The origin's own query, then what the viewer's player added. */

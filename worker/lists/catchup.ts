@@ -3,11 +3,11 @@
 
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
-import { tailOf } from "../../shared/hls/address.ts";
+import { addedTo, tailOf } from "../../shared/hls/address.ts";
 import { catchupTimes, catchupUrl } from "../../shared/lists/catchup.ts";
 import type { Exchange } from "../exchange.ts";
 import { withCors } from "../hls/reply.ts";
-import { channelSealer, sealDirectory, sealQuery, sourceOf } from "../hls/target.ts";
+import { channelSealer, isBound, sealDirectory, sealQuery, sourceOf } from "../hls/target.ts";
 import { isRecording, recordingPath } from "./recording.ts";
 
 /** The path under a channel. */
@@ -49,10 +49,16 @@ async function playlistPath(
   const directory = new URL(url);
   directory.search = "";
   directory.pathname = url.pathname.slice(0, url.pathname.length - name.length);
+  const tail = tailOf(name, "playlist", false);
   const place = { source, directory: directory.href, variables: new Map<string, string>() };
-  const id = await sealDirectory(await channelSealer(x.env), channel, place);
-  const query = await queryOf(x, channel, url.search.slice(1));
-  return `b/${id}/${tailOf(name, "playlist", false)}${query}`;
+  const sealer = await channelSealer(x.env);
+  if (isBound(channel)) {
+    const id = await sealDirectory(sealer, channel, { ...place, file: name + url.search });
+    return `b/${id}/${tail}`;
+  }
+  const added = addedTo(name, tail);
+  const id = await sealDirectory(sealer, channel, { ...place, ...(added !== undefined && { added }) });
+  return `b/${id}/${tail}${await queryOf(x, channel, url.search.slice(1))}`;
 }
 
 async function queryOf(x: Exchange, channel: ChannelConfig, query: string): Promise<string> {

@@ -15,6 +15,7 @@ function rewriteJson(text: string, kind: DocumentKind): Promise<string | undefin
     encoding: "utf-8",
     fragmented: false,
     mirrored: false,
+    bound: false,
     hideQuery: true,
   } as const;
   const children = new Children({ ...scope, rest: "b/ID/~.assets", root: ROOT }, REVERSIBLE);

@@ -45,6 +45,7 @@ describe("whole documents", () => {
       encoding: "utf-8",
       fragmented: false,
       mirrored: false,
+      bound: false,
       hideQuery: true,
     } as const;
     const children = new Children({ ...scope, rest: "b/ID/~.assets", root: ROOT }, READABLE);

@@ -1,7 +1,12 @@
 // A channel in a box: addresses as the Worker makes them, with seals that anyone can open, and the way back from a public
 // URL to what the proxy would fetch for it.
 
-import { documentAddress, parseAddress, parseDocumentAddress } from "../../../shared/hls/address.ts";
+import {
+  documentAddress,
+  parseAddress,
+  parseDocumentAddress,
+  pathOfTail,
+} from "../../../shared/hls/address.ts";
 import type { Seals } from "../../../shared/hls/children.ts";
 import { queryPairs } from "../../../shared/hls/query.ts";
 import { directoryOf } from "../../../shared/hls/resolve.ts";
@@ -13,7 +18,7 @@ const seal = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("ba
 const open = (text: string): unknown => JSON.parse(Buffer.from(text, "base64url").toString());
 
 export const REVERSIBLE: Seals = {
-  place: async ({ directory, offer }) => seal(offer ? [directory, offer.file] : [directory]),
+  place: async ({ directory, offer, file = offer?.file ?? null, added }) => seal([directory, file, added]),
   query: async (query) => seal(query),
   document: async (_kind, url) => seal(url),
 };
@@ -38,10 +43,12 @@ export function fetched(url: string): string | undefined {
   if (!address) return undefined;
   if (address.type === "stream") return SOURCE;
   if (address.type === "relative") return directoryOf(SOURCE) + address.path + asked.search;
-  const [directory, file] = open(address.id) as [string, string?];
-  if (file !== undefined) return directory + file;
+  const [directory, file, added] = open(address.id) as [string, string | null | undefined, string | null];
+  if (file) return directory + file;
+  const path = pathOfTail(address.tail, added ?? undefined);
+  if (path === undefined) return undefined;
   const sealed = queryPairs(asked.search.slice(1)).find(({ name }) => name === "q")?.value;
-  return directory + address.path + (sealed === undefined ? "" : `?${open(sealed)}`);
+  return directory + path + (sealed === undefined ? "" : `?${open(sealed)}`);
 }
 
 /** As a fetch sends it: without fragment, and without a question mark that nothing follows. */

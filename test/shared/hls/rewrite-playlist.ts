@@ -13,9 +13,9 @@ export interface RewriteOptions extends Partial<Omit<Scope, "fragmented" | "base
 }
 
 export const READABLE: Seals = {
-  async place({ directory, variables, offer }) {
+  async place({ directory, variables, offer, file = "" }) {
     const names = [...variables].map(([name, value]) => `{${name}=${value}}`).join("");
-    return `[${directory}${offer ? `${offer.file} ${offer.rendition.t}` : ""}]${names}`;
+    return `[${directory}${file}${offer ? `${offer.file} ${offer.rendition.t}` : ""}]${names}`;
   },
   query: async (query) => `[${query}]`,
   document: async (_kind, url) => `[${url}]`,
@@ -31,6 +31,7 @@ export function rewrite(text: string, options: RewriteOptions): Promise<string> 
     encoding: options.encoding ?? "utf-8",
     fragmented: playlist.fragmented,
     mirrored: options.mirrored ?? true,
+    bound: options.bound ?? false,
     hideQuery: options.hideQuery ?? true,
     rest: options.rest ?? "stream.m3u8",
     root: options.root ?? "ABS:",
@@ -38,6 +39,7 @@ export function rewrite(text: string, options: RewriteOptions): Promise<string> 
   return rewritePlaylist(text, new Children(scope, options.seals ?? READABLE), {
     playlist,
     mirrored: scope.mirrored,
+    bound: scope.bound,
     hideQuery: scope.hideQuery,
     imported: sources.imported,
     offers: options.offers ?? false,

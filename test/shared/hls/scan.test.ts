@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseAddress, pathOfTail, staysRelative, tailOf } from "../../../shared/hls/address.ts";
+import { addedTo, parseAddress, pathOfTail, staysRelative, tailOf } from "../../../shared/hls/address.ts";
 import { ChildResolver, directoryOf } from "../../../shared/hls/resolve.ts";
 import { applyEdits } from "../../../shared/hls/rewrite.ts";
 import { isPlaylist, scanPlaylist } from "../../../shared/hls/scan.ts";
@@ -190,9 +190,10 @@ describe("children", () => {
           expect(address).toEqual({
             type: "sealed",
             id: "ID",
-            path: location.name,
+            tail,
             playlist: kind === "playlist",
           });
+          expect(pathOfTail(tail, addedTo(location.name, tail))).toBe(location.name);
         }
       }),
       { numRuns: 2_000 },
@@ -219,15 +220,32 @@ describe("children", () => {
       expect([tail, parseAddress(`b/ID/${tail}`)]).toEqual([tail, undefined]);
     for (const name of ["%61.ts", "a%2f1.ts", "a%2Fb%5c1.ts"]) {
       expect([name, staysRelative(name, "segment")]).toEqual([name, false]);
-      expect(parseAddress(`b/ID/${name}`)).toMatchObject({ type: "sealed", path: name });
+      expect(parseAddress(`b/ID/${name}`)).toMatchObject({ type: "sealed", tail: name });
     }
     expect(staysRelative("a%20b/%C3%BC.ts", "segment")).toBe(true);
-    expect(parseAddress("b/ID/chunk%7e.ts")).toMatchObject({ path: "chunk" });
+    expect(parseAddress("b/ID/chunk%7e.ts")).toMatchObject({ tail: "chunk%7e.ts" });
   });
 
   it("get an extension back off exactly when one was added", () => {
-    for (const original of ["a.ts", "a", "a.php", "a~.ts", "a~.ts~.ts", "a%7E.ts", ""])
-      expect(pathOfTail(tailOf(original, "segment", false))).toBe(original);
+    for (const original of ["a.ts", "a", "a.php", "a~.ts", "a~.ts~.ts", "a%7E.ts", ""]) {
+      const tail = tailOf(original, "segment", false);
+      expect(pathOfTail(tail, addedTo(original, tail))).toBe(original);
+    }
+    expect(pathOfTail("chunk%7e.ts", "")).toBe("chunk");
+  });
+
+  it("have no extension taken off that nobody added", () => {
+    for (const [tail, added] of [
+      ["config.yaml~.ts", undefined],
+      ["config.yaml~.ts", ""],
+      [".htpasswd~.ts", ""],
+      ["admin/users~.json", ""],
+      ["admin%2Fusers~.json", ""],
+      ["chunk.ts", ""],
+      ["a%2Fb~.ts", "a%2Fc"],
+    ] as const)
+      expect([tail, pathOfTail(tail, added)]).toEqual([tail, undefined]);
+    expect(pathOfTail("a%2Fb~.ts", "a%2Fb")).toBe("a%2Fb");
   });
 });
 

@@ -131,10 +131,7 @@ describe("channel_imports", () => {
     const base = (await addressOf("Two")).replace("stream.m3u8", "");
     const moved = await send(`${base}catchup.m3u8?utc=${start}&duration=3600&lutc=1`);
     const location = moved.headers.get("location") ?? "";
-    expect([moved.status, location.replace(/b\/[\w-]+\/index\.m3u8\?q=[\w-]+/, "sealed")]).toEqual([
-      302,
-      "sealed",
-    ]);
+    expect([moved.status, location.replace(/b\/[\w-]+\/index\.m3u8$/, "sealed")]).toEqual([302, "sealed"]);
     const programme = `http://p.test/two/index.m3u8?token=t0ken&start=${start}&end=${start + 3_600}`;
     provider.text(programme, "#EXTM3U\n#EXT-X-ENDLIST\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n1.ts\n");
     expect((await send(base + location)).status).toBe(200);
