@@ -22,6 +22,11 @@ export function decodePlaylist(bytes: Uint8Array): PlaylistText {
   }
 }
 
+/** The text with LF for each CR that stands alone: players end lines there, and an address behind one would pass unseen. */
+export function withLineFeeds(text: string): string {
+  return /\r(?!\n)/.test(text) ? text.replaceAll(/\r(?!\n)/g, "\n") : text;
+}
+
 /** The bytes of a text that decodePlaylist made, with ASCII replacements put in. */
 export function encodePlaylist(text: string, encoding: PlaylistText["encoding"]): Uint8Array {
   if (encoding === "utf-8") return new TextEncoder().encode(text);

@@ -3,7 +3,7 @@
 
 import { LIST_LIMITS as LIMITS } from "../limits.ts";
 import { guideIdOf, type ListedChannel } from "./listed-channel.ts";
-import { publicPicture } from "./provider-secrets.ts";
+import { leaks, publicPicture } from "./provider-secrets.ts";
 import { isPlainAttribute, safeContents, textToXml, xmlToText } from "./xml-text.ts";
 import { type GuideElement, xmltvTime } from "./xmltv.ts";
 
@@ -148,9 +148,7 @@ export class GuideSelection {
     const safe = safeContents(contents, (_, name, value) =>
       name === "src" ? publicPicture(value, this.#secrets) : value,
     );
-    if (safe === undefined) return undefined;
-    for (const secret of this.#secrets) if (safe.includes(secret)) return undefined;
-    return safe;
+    return safe === undefined || leaks(safe, this.#secrets) ? undefined : safe;
   }
 }
 

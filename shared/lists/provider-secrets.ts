@@ -34,9 +34,32 @@ export function publicPicture(text: string | undefined, secrets: ReadonlySet<str
   const url = URL.parse(text.trim());
   if (url === null || !/^https?:$/.test(url.protocol) || url.username + url.password !== "") return undefined;
   url.hash = "";
-  const shown = `${url.href} ${decoded(url.href)}`;
-  for (const secret of secrets) if (shown.includes(secret)) return undefined;
+  if (shows(`${url.href} ${decoded(url.href)}`, secrets)) return undefined;
   return url.href.length <= 2_048 ? url.href : undefined;
+}
+
+/** Whether an address in the text carries one of the secrets: prose may have any word in it, a provider's user "test" as well. */
+export function leaks(text: string, secrets: ReadonlySet<string>): boolean {
+  if (secrets.size === 0) return false;
+  return text
+    .split(/[\s<>"']+/)
+    .some((word) => isAddress(word) && shows(`${word} ${decoded(word)}`, secrets));
+}
+
+function isAddress(word: string): boolean {
+  return word.includes("://") || word.includes("@") || (/[?&]/.test(word) && word.includes("="));
+}
+
+/** Whether one of the secrets stands in the text, other than within a longer word. */
+function shows(text: string, secrets: ReadonlySet<string>): boolean {
+  for (const secret of secrets)
+    for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1))
+      if (!isWordPart(text[at - 1]) && !isWordPart(text[at + secret.length])) return true;
+  return false;
+}
+
+function isWordPart(character = ""): boolean {
+  return /^[A-Za-z0-9]$/.test(character);
 }
 
 function decoded(text: string): string {

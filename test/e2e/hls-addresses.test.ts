@@ -46,6 +46,21 @@ describe("origins", () => {
     expect(await Promise.all(found.map(textOf))).toEqual(places);
   });
 
+  it("may end lines with CR alone: nothing that a player reads as a line passes unseen", async () => {
+    const name = folder();
+    origin.file(`/a/${name}/1.ts`, "first");
+    const absolute = `${origin.url}/a/${name}/1.ts?token=hidden`;
+    const texts = [media(absolute).replaceAll("\n", "\r"), media(absolute).replace("2,\n", "2,\r")];
+    for (const [index, text] of texts.entries()) {
+      origin.file(`/a/${name}/${index}.m3u8`, text);
+      const reply = await get(`ch_a/${name}/${index}.m3u8`);
+      const rewritten = await reply.clone().text();
+      expect(rewritten).not.toContain("hidden");
+      const found = await children(reply);
+      expect(await Promise.all(found.map(textOf))).toEqual(["first"]);
+    }
+  });
+
   it("may redirect a playlist to another base, whose children are meant then", async () => {
     const name = folder();
     origin.on(`/a/${name}/v.m3u8`, (_request, response) => {

@@ -4,7 +4,7 @@
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { playlistLifetime } from "../../shared/hls/freshness.ts";
 import { scanPlaylist } from "../../shared/hls/scan.ts";
-import { decodePlaylist } from "../../shared/hls/text.ts";
+import { decodePlaylist, withLineFeeds } from "../../shared/hls/text.ts";
 import { HLS_LIMITS as LIMITS } from "../../shared/limits.ts";
 import type { Exchange } from "../exchange.ts";
 import { readBounded } from "./body.ts";
@@ -109,14 +109,16 @@ export function parsePlaylist(
   bytes: Uint8Array,
   { target, facts, blocking }: { readonly target: Target; readonly facts: Facts; readonly blocking: boolean },
 ): StoredPlaylist {
-  const decoded = decodePlaylist(bytes);
+  const { text: written, encoding } = decodePlaylist(bytes);
+  const text = withLineFeeds(written);
   const url = facts.url ?? target.url;
   const mark = url.indexOf("?");
   const query = mark < 0 ? "" : url.slice(mark + 1);
-  const playlist = scanPlaylist(decoded.text, { query, imported: target.imported });
+  const playlist = scanPlaylist(text, { query, imported: target.imported });
   const lifetime = playlistLifetime(playlist, blocking);
   return {
-    ...decoded,
+    text,
+    encoding,
     playlist,
     lifetime,
     facts: { ...facts, freshMs: lifetime.freshMs },

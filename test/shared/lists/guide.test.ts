@@ -102,6 +102,27 @@ describe("GuideSelection", () => {
     expect(select(programme("1", "<url>http://p.test/s3cret</url>"), all, "", ["s3cret"]).text).toBe("");
   });
 
+  it("leaves prose alone in which a provider's password is a word, or a part of one", () => {
+    const all = [channel("a", { tvg_id: "1" })];
+    const secrets = ["test", "Sports"];
+    for (const title of [
+      "The Latest News",
+      "Test Match: England",
+      "Sports",
+      "a test",
+      "What is 1 & 2 = test?",
+    ]) {
+      const inside = `<title>${title.replace("&", "&amp;")}</title>`;
+      expect(select(programme("1", inside), all, "", secrets).text).toBe(programme("1", inside));
+    }
+    const latest = '<icon src="https://img.test.example/latest/a.png"/>';
+    expect(select(programme("1", latest.replace(".test", "")), all, "", secrets).text).toContain(
+      "latest/a.png",
+    );
+    for (const leak of ["http://p.example/x?u=test", "see user:test@p.example", "get.php?a=1&amp;p=%74est"])
+      expect(select(programme("1", `<desc>More: ${leak}</desc>`), all, "", secrets).text).toBe("");
+  });
+
   it("takes the picture of a channel that has none of its own", () => {
     const xml = `<channel id="1"><icon src="http://i.test/a.png?x=1&amp;y=2"/></channel>${programme("1")}`;
     const plain = channel("a", { name: "A & B", tvg_id: "1" });
