@@ -97,7 +97,10 @@ export async function onFreePort<T>(
   throw new CausewayError("port_unavailable");
 }
 
-/** Sends unless too much is unsent already: UDP has no back-pressure, so what does not fit is dropped. */
+/**
+ * Sends unless too much is unsent already: UDP has no back-pressure, so what does not fit is dropped. So is what is for port 0,
+ * which strangers can write into their datagrams, and for which Node's socket throws.
+ */
 export function sendDatagram(
   socket: Socket,
   data: Uint8Array,
@@ -105,7 +108,7 @@ export function sendDatagram(
   address: string,
   onFailed?: (error: Error) => void,
 ): boolean {
-  if (socket.getSendQueueSize() > RELAY_LIMITS.UDP_UNSENT_BYTES_MAX) return false;
+  if (port === 0 || socket.getSendQueueSize() > RELAY_LIMITS.UDP_UNSENT_BYTES_MAX) return false;
   socket.send(data, port, address, (error) => {
     if (error) onFailed?.(error);
   });

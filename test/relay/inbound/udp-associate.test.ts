@@ -90,6 +90,17 @@ describe("UDP ASSOCIATE", () => {
     expect(payload((await peer.take()).data)).toBe("fragments");
   });
 
+  it("drops what is for port 0, and goes on", async () => {
+    const running = await startRelay();
+    const echo = await startUdpEcho();
+    const { peer, port } = await associate(running);
+    for (const text of ["before", "after"]) {
+      for (let i = 0; i < 3; i++) peer.send(datagram("127.0.0.1", 0, "nowhere"), port);
+      peer.send(datagram("127.0.0.1", echo, text), port);
+      expect(payload((await peer.take()).data)).toBe(text);
+    }
+  });
+
   it("is pinned to the first port that sends", async () => {
     const running = await startRelay();
     const echo = await startUdpEcho();
