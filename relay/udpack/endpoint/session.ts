@@ -219,7 +219,7 @@ export class UdpackSession extends EventEmitter<SessionEvents> {
       this.#hasReceived = false;
       machine.batchEnd(now);
     }
-    if (machine.deadline() <= now) {
+    if (machine.deadline(now) <= now) {
       machine.onTimeout(now);
       if (machine.timeouts > 0) this.#host.unanswered(this, machine.timeouts);
     }
@@ -232,7 +232,7 @@ export class UdpackSession extends EventEmitter<SessionEvents> {
     if (this.#isReleased || this.#machine.isForgotten(now)) this.#forget();
     else if (sent === "more") this.#soon();
     else {
-      const due = Math.min(this.#machine.deadline(), this.#path.deadline());
+      const due = Math.min(this.#machine.deadline(now), this.#path.deadline());
       // What is due but cannot be sent waits for room, with a timer in reserve.
       scheduler.at(this.#task, sent === "blocked" ? Math.max(due, now + BLOCKED_MS) : due);
     }

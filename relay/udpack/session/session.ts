@@ -31,7 +31,6 @@ export class Session {
   readonly #outbound: Outbound;
   readonly #lifetime: Lifetime;
   readonly #inbound: Inbound;
-  #now: number;
   #packetsReceived = 0;
   #bytesReceived = 0;
 
@@ -39,7 +38,6 @@ export class Session {
     const { role, own, peer, now } = options;
     this.#options = options;
     this.#listener = listener;
-    this.#now = now;
     this.#streams = new StreamSet({ role, own, peer }, listener);
     const { size } = options;
     this.#recovery = new Recovery({
@@ -78,7 +76,6 @@ export class Session {
 
   /** Takes an opened packet whose number is new; `payload` is only looked at during the call. */
   receive(number: number, payload: Uint8Array, datagramBytes: number, now: number): void {
-    this.#now = now;
     this.#packetsReceived++;
     this.#bytesReceived += datagramBytes;
     const lifetime = this.#lifetime;
@@ -102,14 +99,12 @@ export class Session {
 
   /** All packets of one read were handed in. */
   batchEnd(now: number): void {
-    this.#now = now;
     this.#received.batchEnd(now);
     this.#tell();
   }
 
   /** Whether a packet may and should leave now. */
   wantsToSend(now: number): boolean {
-    this.#now = now;
     if (this.#lifetime.ended !== undefined) return this.#lifetime.closeWaits;
     return this.#outbound.wantsToSend(now);
   }
@@ -119,7 +114,6 @@ export class Session {
    * under `number`. Returns their bytes; 0: nothing is to be sent now, and the number is still unused.
    */
   pull(number: number, into: Uint8Array, now: number): number {
-    this.#now = now;
     if (this.#lifetime.ended !== undefined) return this.#lifetime.writeClose(into, now);
     const length = this.#outbound.pull(number, into, now);
     if (length === 0) return 0;
@@ -130,14 +124,16 @@ export class Session {
 
   /** Fills `into` with a PING and padding, to learn whether packets of that size pass; registered as by pull. */
   pullProbe(number: number, into: Uint8Array, now: number): number {
-    this.#now = now;
     if (this.#lifetime.ended !== undefined) return 0;
     this.#lifetime.sent(true, now);
     return this.#outbound.pullProbe(number, into, now);
   }
 
-  /** When something is to be done without a packet coming: onTimeout, then perhaps pull. Infinite: never. */
-  deadline(): number {
+  /**
+   * When something is to be done without a packet coming: onTimeout, then perhaps pull. Infinite: never. A datagram that was given
+   * to send is as old as the first look at it: by a time gone by it would seem to have waited too long.
+   */
+  deadline(now: number): number {
     const { ended, idleAt, keepAliveAt, forgetAt } = this.#lifetime;
     if (ended !== undefined) return forgetAt;
     return Math.min(
@@ -146,13 +142,12 @@ export class Session {
       this.#received.deadline(),
       this.#recovery.deadline(),
       this.#reassembly.deadline,
-      this.#outbound.hasWork(this.#now) ? this.#recovery.nextSendAt(this.#now) : Number.POSITIVE_INFINITY,
+      this.#outbound.hasWork(now) ? this.#recovery.nextSendAt(now) : Number.POSITIVE_INFINITY,
     );
   }
 
   /** Lets time pass. */
   onTimeout(now: number): void {
-    this.#now = now;
     const lifetime = this.#lifetime;
     if (lifetime.ended !== undefined) return;
     if (lifetime.idleAt <= now) {
@@ -235,7 +230,6 @@ export class Session {
 
   /** The path is another one: round-trip time and congestion state begin anew. */
   startPath(now: number): void {
-    this.#now = now;
     this.#recovery.startPath(controllerOf(this.#options, now));
   }
 

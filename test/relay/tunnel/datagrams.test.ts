@@ -1,6 +1,7 @@
 // Datagrams through the tunnel, as SOCKS5 UDP ASSOCIATE and as the far end see them.
 
 import { describe, expect, it } from "vitest";
+import { UDPACK_STREAM_LIMITS } from "../../../shared/limits.ts";
 import { RawClient, socksRequest } from "../harness.ts";
 import { startUdpEcho, UdpPeer } from "../udp.ts";
 import { startPair } from "./pair.ts";
@@ -48,6 +49,19 @@ describe("datagrams through the tunnel", () => {
       const { kind, up, down } = await relay.event("connection_closed");
       expect(kind).toBe("udp");
       expect(Math.min(up, down)).toBeGreaterThanOrEqual(74_702);
+    }
+  });
+
+  it("pass after a silence that is longer than one may wait to be sent", async () => {
+    const echo = await startUdpEcho();
+    const { client } = await startPair();
+    const { peer, relayPort } = await associate(client.port);
+    for (let i = 0; i < 6; i++) {
+      const sent = datagram("127.0.0.1", echo, Buffer.from(`number ${i}`));
+      peer.send(sent, relayPort);
+      expect((await peer.take()).data).toEqual(sent);
+      // Nothing else may wake the session up.
+      await new Promise((resolve) => setTimeout(resolve, 2 * UDPACK_STREAM_LIMITS.DATAGRAMS_WAITING_MS));
     }
   });
 

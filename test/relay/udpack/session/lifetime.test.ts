@@ -35,14 +35,14 @@ describe("Session: when it speaks", () => {
   it("sends a PING after 15 s of silence while a stream is open, and none without", () => {
     const { client, server } = withStream();
     const now = settle({ client, server }, 0);
-    expect(client.session.deadline()).toBeLessThanOrEqual(now + 15_000);
-    const at = client.session.deadline();
+    expect(client.session.deadline(now)).toBeLessThanOrEqual(now + 15_000);
+    const at = client.session.deadline(now);
     client.session.onTimeout(at);
     expect(client.pull(at).flatMap(framesOf)).toEqual(["ping"]);
     const { client: silent } = pair();
-    expect(silent.session.deadline()).toBe(60_000);
+    expect(silent.session.deadline(0)).toBe(60_000);
     const kept = new End({ role: "client", keepAliveAlways: true });
-    expect(kept.session.deadline()).toBe(15_000);
+    expect(kept.session.deadline(0)).toBe(15_000);
   });
 
   it("asks once whether the peer is there when that falls silent amid what it sends, if told to", () => {
@@ -54,15 +54,15 @@ describe("Session: when it speaks", () => {
     server.session.write(id, Buffer.from("some"));
     client.take(server.pull(1_000), 1_000);
     client.pull(1_001);
-    expect(client.session.deadline()).toBe(4_000);
+    expect(client.session.deadline(1_001)).toBe(4_000);
     client.session.onTimeout(4_000);
     const asked = client.pull(4_000);
     expect(asked.flatMap(framesOf)).toEqual(["ping"]);
     // Unanswered it counts as a probe does, long before the keep-alive would.
-    expect(client.session.deadline()).toBeLessThan(5_500);
+    expect(client.session.deadline(4_000)).toBeLessThan(5_500);
     server.take(asked, 4_005);
     client.take(server.pull(4_005), 4_010);
-    expect(client.session.deadline()).toBe(4_000 + 15_000);
+    expect(client.session.deadline(4_010)).toBe(4_000 + 15_000);
   });
 
   it("answers PATH_CHALLENGE with the same bytes, and only the newest of many", () => {
@@ -131,8 +131,8 @@ describe("Session: how it ends", () => {
     client.take(late, now + 100);
     expect(client.pull(now + 100).map(framesOf)).toEqual([["close"]]);
     expect(client.session.isForgotten(now + 3 * pto - 1)).toBe(false);
-    expect(client.session.deadline()).toBeCloseTo(now + 3 * pto);
-    expect(client.session.isForgotten(client.session.deadline())).toBe(true);
+    expect(client.session.deadline(now + 100)).toBeCloseTo(now + 3 * pto);
+    expect(client.session.isForgotten(client.session.deadline(now + 100))).toBe(true);
     server.take(close, now + 5);
     expect(server.news()).toContain("closed going_away bye by peer");
     expect(server.session.isForgotten(now + 5)).toBe(true);
@@ -141,7 +141,7 @@ describe("Session: how it ends", () => {
 
   it("ends without a word when nothing is heard for the smaller idle time-out", () => {
     const { client } = pair({ peer: { ...PARAMETERS, idleTimeoutMs: 20_000 } });
-    expect(client.session.deadline()).toBe(20_000);
+    expect(client.session.deadline(0)).toBe(20_000);
     client.session.onTimeout(19_999);
     expect(client.news()).toEqual([]);
     client.session.onTimeout(20_000);
@@ -212,7 +212,7 @@ describe("Session: how it ends", () => {
           server.read(0);
           server.session.write(0, Buffer.from("answer"));
           server.pull(number);
-          if (server.session.deadline() <= number) server.session.onTimeout(number);
+          if (server.session.deadline(number) <= number) server.session.onTimeout(number);
         });
         expect(server.session.stats().streams).toBeLessThanOrEqual(PARAMETERS.maxStreams);
       }),

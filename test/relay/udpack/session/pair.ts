@@ -119,7 +119,7 @@ export function settle({ client, server }: { client: End; server: End }, from: n
     now += stepMs;
     server.take(up, now);
     client.take(down, now);
-    for (const { session } of [client, server]) if (session.deadline() <= now) session.onTimeout(now);
+    for (const { session } of [client, server]) if (session.deadline(now) <= now) session.onTimeout(now);
   }
   throw new Error("The sessions never fall silent");
 }

@@ -227,7 +227,8 @@ describe("Session: loss", () => {
             server.take(through(up), now);
             client.take(down, now);
             for (const id of ids) got.set(id, (got.get(id) ?? "") + server.read(id));
-            for (const { session } of [client, server]) if (session.deadline() <= now) session.onTimeout(now);
+            for (const { session } of [client, server])
+              if (session.deadline(now) <= now) session.onTimeout(now);
           }
           expect([...got.values()]).toEqual(texts.map((text) => `${text}$`));
         },
@@ -245,7 +246,7 @@ describe("Session: loss", () => {
     client.session.stop(id, 2);
     const lost = client.pull(now).flatMap(framesOf);
     expect(lost).toEqual(["reset", "stop", "datagram"]);
-    now = client.session.deadline();
+    now = client.session.deadline(now);
     client.session.onTimeout(now);
     expect(
       client

@@ -135,7 +135,7 @@ export class Host {
 
   #arm(now: number): void {
     const { session } = this;
-    const deadline = session.deadline();
+    const deadline = session.deadline(now);
     if (deadline === Number.POSITIVE_INFINITY || session.isForgotten(now)) return;
     const at = Math.max(now + TIMER_MS, deadline);
     if (at >= this.#timerAt && this.#timerAt > now) return;
@@ -143,7 +143,7 @@ export class Host {
     this.#options.agenda.plan(at, (then) => {
       if (this.#timerAt !== at) return;
       this.#timerAt = Number.POSITIVE_INFINITY;
-      if (session.deadline() <= then) session.onTimeout(then);
+      if (session.deadline(then) <= then) session.onTimeout(then);
       this.run();
     });
   }
