@@ -3,6 +3,7 @@
 
 import { Hono } from "hono";
 import * as v from "valibot";
+import { bodyProblem } from "../../shared/control/body-problem.ts";
 import {
   type Answer,
   type Order,
@@ -116,12 +117,7 @@ async function read<T extends v.GenericSchema>(request: Request, schema: T): Pro
   }
   const result = v.safeParse(schema, body);
   if (result.success) return result.output;
-  const [issue] = result.issues;
-  const path = v.getDotPath(issue as v.BaseIssue<unknown>);
-  throw new CausewayError(
-    "bad_request",
-    `Cannot read the request body: ${path ?? "it"} must be ${issue.expected ?? issue.message}`,
-  );
+  throw new CausewayError("bad_request", bodyProblem(result.issues));
 }
 
 function json(body: unknown, status: number): Response {

@@ -64,6 +64,8 @@ export class RelayControl {
       case "start":
         return inbounds.start(wishFor(order, this.#options.config()));
       case "stop":
+        if (order.inbound === undefined && order.port === undefined)
+          throw new CausewayError("bad_request", "Cannot choose an inbound: name one by inbound or port");
         return inbounds.stop(
           this.#find(order, () => true),
           order.mode,

@@ -1,8 +1,9 @@
 // The target of a proxied HTTP request: CONNECT's authority and the absolute form (RFC 9112 section 3.2). Pure.
 
+import { parseIp } from "../../shared/net/address.ts";
 import type { Target } from "../outbound/outbound.ts";
 
-const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\s:/?#@[\]]{1,255}))(?::(\d{1,5}))?$/;
+const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\s:/?#@[\]]{1,255}))(?::(\d{0,5}))?$/;
 const ABSOLUTE = /^http:\/\/([^/?#]*)([^#]*)$/i;
 
 /** Where a plain request goes. */
@@ -36,9 +37,11 @@ export function parseForwardTarget(url: string): ForwardTarget | undefined {
 }
 
 function parseAuthority(text: string, defaultPort: number | undefined): Target | undefined {
-  const match = AUTHORITY.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  const [, address, name, digits = ""] = AUTHORITY.exec(text) ?? [];
+  const host = address ?? name;
+  // An empty port is the scheme's own (RFC 3986 section 3.2.3).
+  const port = digits === "" ? defaultPort : Number(digits);
+  if (address !== undefined && parseIp(address) === undefined) return undefined;
   if (host === undefined || port === undefined || port < 1 || port > 65_535) return undefined;
   return { host, port };
 }

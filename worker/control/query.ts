@@ -1,6 +1,7 @@
 // Reads what a request asks for: JSON bodies and orders to relays, checked by schemas whose first problem is told.
 
 import * as v from "valibot";
+import { bodyProblem } from "../../shared/control/body-problem.ts";
 import { CausewayError } from "../../shared/errors.ts";
 import { CONTROL_LIMITS } from "../../shared/limits.ts";
 import { readJson } from "./body.ts";
@@ -16,14 +17,5 @@ export async function readOrder<T extends v.GenericSchema>(
 ): Promise<v.InferOutput<T>> {
   const body = v.safeParse(schema, await readJson(x.request, CONTROL_LIMITS.BODY_BYTES_MAX));
   if (body.success) return body.output;
-  throw new CausewayError("bad_request", firstProblem(body.issues));
-}
-
-/** One sentence about the first problem: which key, and what it must be. Values are not repeated. */
-export function firstProblem(issues: readonly v.BaseIssue<unknown>[]): string {
-  const [issue] = issues;
-  if (issue === undefined) return "Cannot read the request body";
-  const path = v.getDotPath(issue as v.BaseIssue<unknown>);
-  const expected = issue.expected ?? issue.message;
-  return `Cannot read the request body: ${path ?? "it"} must be ${expected}`;
+  throw new CausewayError("bad_request", bodyProblem(body.issues));
 }

@@ -134,6 +134,7 @@ describe("RelayControl: start and stop", () => {
     const { relay, port } = running;
     expect(codeOf(await relay.obey({ do: "start", port, proxy_type: "http" }))).toBe("port_taken");
     expect(codeOf(await relay.obey({ do: "stop", port: 1, mode: "now" }))).toBe("inbound_unknown");
+    expect(codeOf(await relay.obey({ do: "stop", mode: "now" }))).toBe("bad_request");
     await relay.stop();
     expect(codeOf(await relay.obey({ do: "start", port: 0, proxy_type: "http" }))).toBe("relay_stopping");
   });

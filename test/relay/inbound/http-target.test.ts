@@ -9,12 +9,21 @@ describe("parseConnectTarget", () => {
     expect(parseConnectTarget("[2001:db8::1]:22")).toEqual({ host: "2001:db8::1", port: 22 });
   });
 
-  it.each(["", ":443", "a.example", "a:b:443", "[::1]", "a.example:", "a/b:1", "u@a:1", "a:123456"])(
-    "refuses %j",
-    (text) => {
-      expect(parseConnectTarget(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    ":443",
+    "a.example",
+    "a:b:443",
+    "[::1]",
+    "a.example:",
+    "a/b:1",
+    "u@a:1",
+    "[1::2::3]:80",
+    "[::1]:",
+    "a:123456",
+  ])("refuses %j", (text) => {
+    expect(parseConnectTarget(text)).toBeUndefined();
+  });
 });
 
 describe("parseForwardTarget", () => {
@@ -30,6 +39,8 @@ describe("parseForwardTarget", () => {
   it.each([
     ["http://a.example", "/"],
     ["http://a.example?q", "/?q"],
+    ["http://a.example:/a", "/a"],
+    ["http://[2001:db8::1]/a", "/a"],
   ])("asks %s for %s", (url, path) => {
     expect(parseForwardTarget(url)?.path).toBe(path);
   });
