@@ -37,21 +37,26 @@ export class TunnelClient {
    * A connection to `host`, a name or an address, by the far end.
    * @throws CausewayError as the far end says, `tunnel_failed` when it cannot be asked, `dial_timeout` when it does not answer
    */
-  async connect(host: string, port: number, signal: AbortSignal): Promise<PacketStream> {
-    const stream = this.#open();
-    stream.send(connectPacket(host, port));
-    const { address, port: localPort } = await answered(stream, signal);
-    stream.localAddress = address;
-    stream.localPort = localPort;
-    return stream;
+  connect(host: string, port: number, signal: AbortSignal): Promise<PacketStream> {
+    return onceMore(signal, async () => {
+      const stream = this.#open();
+      stream.send(connectPacket(host, port));
+      const { address, port: localPort } = await answered(stream, signal);
+      stream.localAddress = address;
+      stream.localPort = localPort;
+      return stream;
+    });
   }
 
   /** @throws CausewayError as connect */
   async associate(signal: AbortSignal, events: AssociationEvents): Promise<TunnelAssociation> {
-    const carried = this.#carrier.openStream();
-    const stream = this.#open(carried);
-    stream.send(associatePacket());
-    await answered(stream, signal);
+    const { carried, stream } = await onceMore(signal, async () => {
+      const asking = this.#carrier.openStream();
+      const asked = this.#open(asking);
+      asked.send(associatePacket());
+      await answered(asked, signal);
+      return { carried: asking, stream: asked };
+    });
     const lane = this.#carrier.lane(carried, (from, data) => events.onReceived(data, from));
     let isClosed = false;
     stream.once("close", () => {
@@ -96,6 +101,20 @@ export class TunnelClient {
 
   #closeIfDone(): void {
     if (this.#isRetired && this.#streams.size === 0) void this.#carrier.close();
+  }
+}
+
+/**
+ * What `ask` resolves with, on the next session where the far end did not know this one: it was started anew. It has answered
+ * nothing, so nothing but the question can have reached anybody.
+ */
+async function onceMore<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    const { cause } = error as { cause?: { closeCode?: unknown } };
+    if (signal.aborted || cause?.closeCode !== "reset") throw error;
+    return ask();
   }
 }
 

@@ -220,6 +220,13 @@ describe("causeway client", { timeout: 60_000 }, () => {
     expect(await held.ended).toEqual({ bytes: 100_000, complaint: "" });
   });
 
+  it("serves the first that asks once its server was started anew, by whose session nobody knows it", async () => {
+    server.child.kill("SIGKILL");
+    await server.ended;
+    await startServer();
+    expect(await isServed(proxy)).toBe(true);
+  });
+
   it("is back within 5 s of its server's return, after the server was killed", async () => {
     server.child.kill("SIGKILL");
     await server.ended;
