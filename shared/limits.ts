@@ -1076,8 +1076,8 @@ export const HLS_LIMITS = {
   RETRY_AFTER_FAILURE_MS: 1_000,
   /** Redirects followed for one fetch: browsers allow 20, no origin needs more than a few. */
   REDIRECTS_MAX: 5,
-  /** Longest sealed address part that is opened: a URL of 2,048 characters with its variables. */
-  SEALED_CHARS_MAX: 8_192,
+  /** Longest sealed address part that is opened: what the longest URI that variables make is sealed to. */
+  SEALED_CHARS_MAX: 24 * 1024,
   /** A list of interstitials or a steering manifest: a few kilobytes; it is rewritten whole for every request. */
   DOCUMENT_BYTES_MAX: 1024 * 1024,
   /** Sealed address parts that an isolate has opened, with their texts: opening costs more than the rest of a hit. */

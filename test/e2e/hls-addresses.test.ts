@@ -46,6 +46,14 @@ describe("origins", () => {
     expect(await Promise.all(found.map(textOf))).toEqual(places);
   });
 
+  it("may have queries as long as addresses get", async () => {
+    const name = folder();
+    origin.on(`/a/${name}/1.ts`, (_, response, url) => void response.end(`${url.search.length}`));
+    origin.file(`/a/${name}/v.m3u8`, media(`1.ts?k=${"q".repeat(10_000)}`));
+    const found = await children(await get(`ch_a/${name}/v.m3u8`));
+    expect(await Promise.all(found.map(textOf))).toEqual(["10003"]);
+  });
+
   it("may end lines with CR alone: nothing that a player reads as a line passes unseen", async () => {
     const name = folder();
     origin.file(`/a/${name}/1.ts`, "first");
