@@ -116,11 +116,30 @@ function parseStrictly(command: AnyCommand, argv: readonly string[]) {
     options[name] = short === undefined ? { type } : { type, short };
   }
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
+    return parseArgs({
+      args: withDashedValues(command, argv),
+      options,
+      strict: true,
+      allowPositionals: true,
+    });
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(firstSentence(error.message));
     throw error;
   }
+}
+
+/** Keys in base64url may begin with a dash: what stands behind an option that takes a value is that, unless it looks like options. */
+function withDashedValues(command: AnyCommand, argv: readonly string[]): string[] {
+  const args: string[] = [];
+  for (const arg of argv) {
+    const before = args.at(-1) ?? "";
+    const takesValue =
+      command.options[before.replace(/^--/, "")]?.type === "string" && before.startsWith("--");
+    if (takesValue && !args.includes("--") && /^-[^-]{2,}/.test(arg))
+      args[args.length - 1] = `${before}=${arg}`;
+    else args.push(arg);
+  }
+  return args;
 }
 
 /** parseArgs adds advice about `--` that only fits commands with positional arguments. */

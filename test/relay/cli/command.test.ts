@@ -32,6 +32,14 @@ describe("parseCommandArgs", () => {
     expect(port([], {})).toBe("80");
   });
 
+  it("takes a value that begins with a dash, as one key in sixty-four does", () => {
+    const name = (...argv: string[]) => parseCommandArgs(sample, argv, {}).options.name;
+    expect(name("--name", "-Q5xvKc_x")).toBe("-Q5xvKc_x");
+    expect(name("--name=--Q5xvKc", "file")).toBe("--Q5xvKc");
+    expect(() => name("--name", "--loud")).toThrow(UsageError);
+    expect(() => name("--name", "-p")).toThrow(UsageError);
+  });
+
   it("gives false for an absent flag and undefined for an absent value", () => {
     const { options, positionals } = parseCommandArgs(sample, ["file"], {});
     expect(options).toEqual({ port: "80", name: undefined, loud: false });

@@ -48,8 +48,8 @@ export async function testDocument(more: Record<string, unknown> = {}): Promise<
 }
 
 /** Makes a document current, in this isolate at once. */
-export async function push(document: Record<string, unknown>): Promise<void> {
-  expect(await directory(testEnv).put(document)).toMatchObject({ ok: true });
+export async function push(document: Record<string, unknown>, env: Env = testEnv): Promise<void> {
+  expect(await directory(env).put(document)).toMatchObject({ ok: true });
 }
 
 /**
