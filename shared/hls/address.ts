@@ -135,11 +135,11 @@ export function addedTo(name: string, tail: string): string | undefined {
 }
 
 /**
- * The origin's path below the sealed directory: `tail`, which may have directories, or without an extension that was added
- * to what `added` tells of. Undefined: nobody gave that address out.
+ * The origin's path below the sealed directory: `tail`, which may have directories and lie beside a child with an added extension,
+ * or `tail` without that extension, if it was added to what `added` tells of. Undefined: nobody gave that address out.
  */
 export function pathOfTail(tail: string, added: string | undefined): string | undefined {
-  if (!ADDED_EXTENSION.test(tail)) return added === undefined ? tail : undefined;
+  if (!ADDED_EXTENSION.test(tail)) return tail;
   const name = tail.replace(ADDED_EXTENSION, "");
   return !name.includes("/") && addedTo(name, tail) === added ? name : undefined;
 }

@@ -46,6 +46,18 @@ describe("origins", () => {
     expect(await Promise.all(found.map(textOf))).toEqual(places);
   });
 
+  it("may name a playlist by a script, beside which its segments lie", async () => {
+    const name = folder();
+    origin.file(`/a/${name}/v.m3u8`, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlist.php?id=1\n");
+    origin.file(`/a/${name}/list.php`, media("1.ts", "deep/2.ts", "chunk"), {
+      "content-type": "application/vnd.apple.mpegurl",
+    });
+    for (const file of ["1.ts", "deep/2.ts", "chunk"]) origin.file(`/a/${name}/${file}`, file);
+    const [variant = ""] = await children(await get(`ch_a/${name}/v.m3u8`));
+    const found = await children(await fetch(variant));
+    expect(await Promise.all(found.map(textOf))).toEqual(["1.ts", "deep/2.ts", "chunk"]);
+  });
+
   it("may have queries as long as addresses get", async () => {
     const name = folder();
     origin.on(`/a/${name}/1.ts`, (_, response, url) => void response.end(`${url.search.length}`));

@@ -241,7 +241,6 @@ describe("children", () => {
       [".htpasswd~.ts", ""],
       ["admin/users~.json", ""],
       ["admin%2Fusers~.json", ""],
-      ["chunk.ts", ""],
       ["a%2Fb~.ts", "a%2Fc"],
     ] as const)
       expect([tail, pathOfTail(tail, added)]).toEqual([tail, undefined]);
