@@ -178,6 +178,12 @@ describe("a multivariant playlist", () => {
     await watchUntil(low, "alow");
     await watchUntil(high, "ahigh");
     expect(a.seen.some((request) => request.url === "/master/a-low.m3u8?t=1")).toBe(true);
+    // Where one has been shown more than the other their numbers part: none ever goes back.
+    const newest = ({ segments }: Viewer) => Math.max(...segments.keys());
+    await vi.waitFor(async () => {
+      await Promise.all([low.load(), high.load()]);
+      expect(newest(low)).toBe(newest(high));
+    }, POLL);
     for (const path of ["index", "a-low", "a-high", "a-audio"])
       a.on(`/master/${path}.m3u8`, (_, response) => void response.writeHead(404).end());
     await watchUntil(low, "blow");
