@@ -94,6 +94,11 @@ export function pattern(regex: RegExp, legal: string) {
   return v.pipe(v.string(legal), v.regex(regex, legal), v.metadata({ legal }));
 }
 
+/** Text for which `isLegal` holds; `legal` says in words what that is. */
+export function checked(legal: string, isLegal: (value: string) => boolean) {
+  return v.pipe(v.string(legal), v.check(isLegal, legal), v.metadata({ legal }));
+}
+
 export function oneOf<const T extends readonly string[]>(options: T) {
   const legal = `one of ${options.map((option) => `"${option}"`).join(", ")}`;
   return v.pipe(v.picklist(options, legal), v.metadata({ legal }));
@@ -106,47 +111,32 @@ export function isHttpUrl(value: string): boolean {
 
 /** An absolute http: or https: URL without fragment. */
 export function httpUrl() {
-  const legal = "an absolute http:// or https:// URL without a fragment";
-  return v.pipe(v.string(legal), v.check(isHttpUrl, legal), v.metadata({ legal }));
+  return checked("an absolute http:// or https:// URL without a fragment", isHttpUrl);
 }
 
 /** A URL that requests' paths are put behind, so it has neither user, query nor fragment. */
 export function baseUrl() {
-  const legal = "an absolute http:// or https:// URL without user, query or fragment";
-  return v.pipe(
-    v.string(legal),
-    v.check((value) => {
-      const url = isHttpUrl(value) ? URL.parse(value) : null;
-      return url !== null && url.username + url.password === "" && !value.includes("?");
-    }, legal),
-    v.metadata({ legal }),
-  );
+  return checked("an absolute http:// or https:// URL without user, query or fragment", (value) => {
+    const url = isHttpUrl(value) ? URL.parse(value) : null;
+    return url !== null && url.username + url.password === "" && !value.includes("?");
+  });
 }
 
 /** A path for routing, exact or with a final "*": spelled as a parsed URL spells it, or no request would ever match. */
 export function routePath() {
   const legal =
     'a path as in "/api" or "/api/*", non-ASCII letters escaped, without other escapes, dot segments, ";" and "//"';
-  return v.pipe(
-    v.string(legal),
-    v.check((value) => {
-      const path = value.replace(/\*$/, "");
-      const isPlain =
-        /^\/[^\s?#\\]{0,1000}$/.test(value) && URL.parse(`http://host${path}`)?.pathname === path;
-      return isPlain && pathReadings(path).every((reading) => reading === path);
-    }, legal),
-    v.metadata({ legal }),
-  );
+  return checked(legal, (value) => {
+    const path = value.replace(/\*$/, "");
+    const isPlain = /^\/[^\s?#\\]{0,1000}$/.test(value) && URL.parse(`http://host${path}`)?.pathname === path;
+    return isPlain && pathReadings(path).every((reading) => reading === path);
+  });
 }
 
 /** A range of client addresses, or one address. */
 export function cidr() {
   const legal = 'an address or a range of them, as in "203.0.113.0/24" or "2001:db8::/32"';
-  return v.pipe(
-    v.string(legal),
-    v.check((value) => parseCidr(value) !== undefined, legal),
-    v.metadata({ legal }),
-  );
+  return checked(legal, (value) => parseCidr(value) !== undefined);
 }
 
 /** How often something may happen. */
@@ -223,14 +213,10 @@ export function date() {
 /** `host:port` with a literal address or name; IPv6 in brackets. */
 export function listenAddress() {
   const legal = 'an address and a port from 0 to 65535, as in "127.0.0.1:1080" or "[::1]:1080"';
-  return v.pipe(
-    v.string(legal),
-    v.check((value) => {
-      const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):(\d{1,5})$/.exec(value)?.[1];
-      return port !== undefined && Number(port) <= 65_535;
-    }, legal),
-    v.metadata({ legal }),
-  );
+  return checked(legal, (value) => {
+    const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):(\d{1,5})$/.exec(value)?.[1];
+    return port !== undefined && Number(port) <= 65_535;
+  });
 }
 
 /** What stands in place of a secret wherever a document is shown; never a legal secret itself. */

@@ -3,7 +3,19 @@
 import * as v from "valibot";
 import { accessKeys } from "./access-schema.ts";
 import { absent, list, optional, required } from "./entries.ts";
-import { baseUrl, cidr, duration, flag, integer, oneOf, pattern, routePath, size, text } from "./fields.ts";
+import {
+  baseUrl,
+  checked,
+  cidr,
+  duration,
+  flag,
+  integer,
+  oneOf,
+  pattern,
+  routePath,
+  size,
+  text,
+} from "./fields.ts";
 import { HEADER_NAME, HOST_PATTERN, isHeaderValue } from "./names.ts";
 
 const PATH_PREFIX = pattern(
@@ -14,11 +26,7 @@ const ORIGIN = pattern(
   /^(?:\*|https?:\/\/(?:\*\.)?[^\s/?#*@\\]{1,253})$/,
   'an origin, as in "https://app.example.com", "https://*.example.com", or "*"',
 );
-const HEADER_VALUE = v.pipe(
-  v.string("a header value"),
-  v.check(isHeaderValue, "a header value"),
-  v.metadata({ legal: "a header value" }),
-);
+const HEADER_VALUE = checked("a header value", isHeaderValue);
 const STATUS_RANGE = pattern(/^[1-5](?:xx|[0-9]{2})$/, 'a status or a class of them, as in "204" or "2xx"');
 
 const Upstream = v.union(

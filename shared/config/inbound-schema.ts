@@ -6,7 +6,7 @@ import { RELAY_LIMITS } from "../limits.ts";
 import { parseIp } from "../net/address.ts";
 import { parseHostPorts, parsePortRange, portCount } from "../net/ports.ts";
 import { absent, list, optional, required } from "./entries.ts";
-import { cidr, duration, flag, listenAddress, oneOf, secret, transformed } from "./fields.ts";
+import { checked, cidr, duration, flag, listenAddress, oneOf, secret, transformed } from "./fields.ts";
 import { isToken, NAME, TOKEN_FORMS } from "./names.ts";
 import { UdpackInboundSchema } from "./udpack-schema.ts";
 
@@ -130,10 +130,6 @@ export type TcpInboundConfig = Extract<InboundConfig, { kind: "tcp" }>;
 export type IngressInboundConfig = Extract<InboundConfig, { kind: "ingress" }>;
 export type UdpInboundConfig = Extract<InboundConfig, { kind: "udp" }>;
 export type UdpackInboundConfig = Extract<InboundConfig, { kind: "udpack" }>;
-
-function checked(legal: string, isLegal: (text: string) => boolean) {
-  return v.pipe(v.string(legal), v.check(isLegal, legal), v.metadata({ legal }));
-}
 
 function ipAddress() {
   return checked(

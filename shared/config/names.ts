@@ -1,19 +1,15 @@
 // Field types that several parts of the schema share: names, tokens, host patterns, header fields. Pure.
 
-import * as v from "valibot";
-import { pattern, secret } from "./fields.ts";
+import { checked, pattern, secret } from "./fields.ts";
 
 export const NAME = pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, "1 to 63 letters, digits, - or _");
 
 export const TOKEN_FORMS = "16 to 512 printable ASCII characters without spaces";
 export const TOKEN = secret("verifier", isToken, TOKEN_FORMS);
 
-const HOST_FORMS = 'a host name without port, as in "app.example.com" or "*.example.com"';
-
-export const HOST_PATTERN = v.pipe(
-  v.string(HOST_FORMS),
-  v.check(isHostPattern, HOST_FORMS),
-  v.metadata({ legal: HOST_FORMS }),
+export const HOST_PATTERN = checked(
+  'a host name without port, as in "app.example.com" or "*.example.com"',
+  isHostPattern,
 );
 
 export const HEADER_NAME = pattern(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, "a header name");
@@ -25,7 +21,7 @@ export const USER_NAME = pattern(
 );
 
 /** Whether some URL has this name as its host; one that none can have would never match. Letters of other scripts are for IDNA. */
-export function isHostPattern(value: string): boolean {
+function isHostPattern(value: string): boolean {
   const name = value.replace(/^\*\./, "").replace(/\.$/, "");
   if (!/^[^\s*/:?#@[\]\\%]{1,253}$/.test(name)) return false;
   const host = URL.parse(`http://${name}/`)?.hostname ?? "";

@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { parseIp } from "../net/address.ts";
 import { parseHostPorts, parsePortRange } from "../net/ports.ts";
 import { absent, list, optional, required } from "./entries.ts";
-import { cidr, duration, flag, oneOf, secret, text, transformed } from "./fields.ts";
+import { checked, cidr, duration, flag, oneOf, secret, text, transformed } from "./fields.ts";
 import { HOST_PATTERN, NAME, USER_NAME } from "./names.ts";
 import { UdpackOutboundSchema } from "./udpack-schema.ts";
 
@@ -89,11 +89,7 @@ function boundAddresses() {
     const families = addresses.map((address) => parseIp(address)?.length);
     return addresses.length > 0 && new Set(families).size === addresses.length;
   };
-  const address = v.pipe(
-    v.string(item),
-    v.check((value) => parseIp(value) !== undefined, item),
-    v.metadata({ legal: item }),
-  );
+  const address = checked(item, (value) => parseIp(value) !== undefined);
   return v.pipe(
     v.array(address, legal),
     v.check(isOnePerFamily, legal),
@@ -120,12 +116,11 @@ function portRange() {
 
 function dnsServer() {
   const legal = 'an address, with or without a port, as in "9.9.9.9", "127.0.0.1:5353" or "[2620:fe::fe]:53"';
-  const isServer = (value: string): boolean => {
+  return checked(legal, (value) => {
     if (parseIp(value) !== undefined) return true;
     const ports = parseHostPorts(value);
     return ports !== undefined && ports.first === ports.last && parseIp(ports.host) !== undefined;
-  };
-  return v.pipe(v.string(legal), v.check(isServer, legal), v.metadata({ legal }));
+  });
 }
 
 /** RFC 1929 has one byte for the length. */

@@ -5,7 +5,17 @@ import * as v from "valibot";
 import { UDPACK_TUNNEL_LIMITS } from "../limits.ts";
 import { parseHostPorts } from "../net/ports.ts";
 import { absent, list, optional, required } from "./entries.ts";
-import { flag, integer, listenAddress, oneOf, parseSize, secret, size, transformed } from "./fields.ts";
+import {
+  checked,
+  flag,
+  integer,
+  listenAddress,
+  oneOf,
+  parseSize,
+  secret,
+  size,
+  transformed,
+} from "./fields.ts";
 import { byteRate } from "./limits-schema.ts";
 import { NAME, USER_NAME } from "./names.ts";
 import { decodeBase64Url } from "./secrets.ts";
@@ -96,7 +106,7 @@ export function isKey(text: string): boolean {
 }
 
 function publicKey() {
-  return v.pipe(v.string(KEY_FORMS), v.check(isKey, KEY_FORMS), v.metadata({ legal: KEY_FORMS }));
+  return checked(KEY_FORMS, isKey);
 }
 
 function datagramSize() {
