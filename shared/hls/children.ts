@@ -95,13 +95,13 @@ export class Children {
     const prefix = child.absolute ? this.#scope.root : this.#up;
     if (isDocument(child.kind)) return this.#document(prefix, child.kind, location);
     const tail = tailOf(name, child.kind, fragmented);
-    const place = { directory, variables: child.variables };
     if (child.rendition || (this.#scope.bound && isPlaylistKind(child.kind))) {
       const file = location.query === undefined ? name : `${name}?${location.query}`;
       const whole = child.rendition ? { offer: { file, rendition: child.rendition } } : { file };
-      return this.#seals.place({ ...place, ...whole }).then((id) => `${prefix}b/${id}/${tail}`);
+      const sealed = this.#seals.place({ directory, variables: child.variables, ...whole });
+      return sealed.then((id) => `${prefix}b/${id}/${tail}`);
     }
-    const id = this.#place(place, addedTo(name, tail));
+    const id = this.#place(directory, child.variables, addedTo(name, tail));
     const query = location.query === undefined ? "" : this.#query(location.query);
     if (typeof id === "string" && typeof query === "string")
       return `${prefix}b/${id}/${tail}${query}${fragment}`;
@@ -112,7 +112,7 @@ export class Children {
   head(head: string): string | undefined | Promise<string> {
     const directory = this.#resolver.directory(portableUri(head, this.#scope.encoding));
     if (directory === undefined) return undefined;
-    const id = this.#place({ directory, variables: NONE }, undefined);
+    const id = this.#place(directory, NONE, undefined);
     return typeof id === "string" ? `${this.#up}b/${id}/` : id.then((sealed) => `${this.#up}b/${sealed}/`);
   }
 
@@ -132,13 +132,13 @@ export class Children {
     return this.#seals.document(kind, url).then((id) => prefix + documentAddress(kind, id));
   }
 
-  #place(place: SealedPlace, added: string | undefined): string | Promise<string> {
-    const places = this.#places.get(place.variables) ?? new Map<string, string>();
-    this.#places.set(place.variables, places);
-    const key = added === undefined ? place.directory : `${place.directory} ${added}`;
+  #place(directory: string, variables: Variables, added: string | undefined): string | Promise<string> {
+    const places = this.#places.get(variables) ?? new Map<string, string>();
+    this.#places.set(variables, places);
+    const key = added === undefined ? directory : `${directory} ${added}`;
     const known = places.get(key);
     if (known !== undefined) return known;
-    return this.#seals.place(added === undefined ? place : { ...place, added }).then((id) => {
+    return this.#seals.place({ directory, variables, ...(added !== undefined && { added }) }).then((id) => {
       places.set(key, id);
       return id;
     });

@@ -113,13 +113,11 @@ export function sealDirectory(
   { source, directory, variables, offer, file, added }: ChildPlace,
 ): Promise<string> {
   const place = [channel.id, source, directory, [...variables]] as const;
-  return sealer.seal("directory", JSON.stringify([...place, ...restOf()] satisfies SealedDirectory));
-
-  function restOf(): [] | [SealedOffer] | [null, string] | [null, null, string] {
-    if (offer) return [[offer.file, offer.rendition, nameOf(channel, source)]];
-    if (file !== undefined) return [null, file];
-    return added === undefined ? [] : [null, null, added];
-  }
+  let content: SealedDirectory = place;
+  if (offer) content = [...place, [offer.file, offer.rendition, nameOf(channel, source)]];
+  else if (file !== undefined) content = [...place, null, file];
+  else if (added !== undefined) content = [...place, null, null, added];
+  return sealer.seal("directory", JSON.stringify(content));
 }
 
 /** Whether the other channels of a provider lie beside this one: it is an imported one. */

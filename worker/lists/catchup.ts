@@ -3,11 +3,12 @@
 
 import type { ChannelConfig } from "../../shared/config/schema.ts";
 import { CausewayError } from "../../shared/errors.ts";
-import { addedTo, tailOf } from "../../shared/hls/address.ts";
+import { Children } from "../../shared/hls/children.ts";
 import { catchupTimes, catchupUrl } from "../../shared/lists/catchup.ts";
 import type { Exchange } from "../exchange.ts";
 import { withCors } from "../hls/reply.ts";
-import { channelSealer, isBound, sealDirectory, sealQuery, sourceOf } from "../hls/target.ts";
+import { channelSeals } from "../hls/rewriter.ts";
+import { channelSealer, isBound, sourceOf } from "../hls/target.ts";
 import { isRecording, recordingPath } from "./recording.ts";
 
 /** The path under a channel. */
@@ -31,7 +32,7 @@ export async function redirectToProgramme(x: Exchange, channel: ChannelConfig): 
   const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
   const path = isRecording(channel, name)
     ? await recordingPath(x, channel, { source, url: url.href })
-    : await playlistPath(x, channel, { source, url, name });
+    : await playlistPath(x, channel, { source, url: url.href });
   const headers = {
     // Relative to what was asked, so that a token in front of it stays.
     Location: path,
@@ -41,28 +42,30 @@ export async function redirectToProgramme(x: Exchange, channel: ChannelConfig): 
   return withCors(new Response(null, { status: 302, headers }));
 }
 
+/** The address that a playlist of the channel's would give it. */
 async function playlistPath(
   x: Exchange,
   channel: ChannelConfig,
-  { source, url, name }: { readonly source: number; readonly url: URL; readonly name: string },
+  { source, url }: { readonly source: number; readonly url: string },
 ): Promise<string> {
-  const directory = new URL(url);
-  directory.search = "";
-  directory.pathname = url.pathname.slice(0, url.pathname.length - name.length);
-  const tail = tailOf(name, "playlist", false);
-  const place = { source, directory: directory.href, variables: new Map<string, string>() };
-  const sealer = await channelSealer(x.env);
-  if (isBound(channel)) {
-    const id = await sealDirectory(sealer, channel, { ...place, file: name + url.search });
-    return `b/${id}/${tail}`;
-  }
-  const added = addedTo(name, tail);
-  const id = await sealDirectory(sealer, channel, { ...place, ...(added !== undefined && { added }) });
-  return `b/${id}/${tail}${await queryOf(x, channel, url.search.slice(1))}`;
-}
-
-async function queryOf(x: Exchange, channel: ChannelConfig, query: string): Promise<string> {
-  if (query === "") return "";
-  if (!channel.hide_query) return `?${query}`;
-  return `?q=${await sealQuery(await channelSealer(x.env), channel, query)}`;
+  const scope = {
+    base: url,
+    encoding: "utf-8",
+    fragmented: false,
+    mirrored: false,
+    bound: isBound(channel),
+    hideQuery: channel.hide_query,
+    rest: CATCHUP_PATH,
+    root: "",
+  } as const;
+  const children = new Children(scope, channelSeals(await channelSealer(x.env), channel, source));
+  const child = {
+    uri: url,
+    kind: "playlist",
+    absolute: false,
+    variables: new Map<string, string>(),
+  } as const;
+  const path = await children.address(child);
+  if (path === undefined) throw new CausewayError("not_found");
+  return path;
 }
