@@ -128,13 +128,12 @@ function parseStrictly(command: AnyCommand, argv: readonly string[]) {
   }
 }
 
-/** Keys in base64url may begin with a dash: what stands behind an option that takes a value is that, unless it looks like options. */
+/** Keys in base64url may begin with a dash: behind an option that takes a value stands that, unless it looks like an option. */
 function withDashedValues(command: AnyCommand, argv: readonly string[]): string[] {
   const args: string[] = [];
   for (const arg of argv) {
     const before = args.at(-1) ?? "";
-    const takesValue =
-      command.options[before.replace(/^--/, "")]?.type === "string" && before.startsWith("--");
+    const takesValue = before.startsWith("--") && command.options[before.slice(2)]?.type === "string";
     if (takesValue && !args.includes("--") && /^-[^-]{2,}/.test(arg))
       args[args.length - 1] = `${before}=${arg}`;
     else args.push(arg);

@@ -47,7 +47,8 @@ export interface Local {
 /**
  * Starts everything; what had started is stopped again when a later part cannot start.
  * @throws {PortTakenError} naming the setting, when a port is taken.
- * @throws {Error} when another process uses the state directory, when the edge refuses the configuration, and for everything else that keeps a part from starting.
+ * @throws {Error} when another process uses the state directory, when the edge refuses the configuration, and for everything
+ *   else that keeps a part from starting.
  */
 export async function startLocal(options: LocalOptions): Promise<Local> {
   const teardown = new Teardown();

@@ -18,8 +18,8 @@ export interface HeaderDeadline {
 
 /**
  * `work`'s response, or `upstream_timeout`. Without an AbortSignal, which would cost each request some 8 us of 125
- * (measured): once the 504 is answered the runtime ends the request's context, and a fetch under way in it with it, unless the upstream has
- * stopped reading: a write under way it cannot take back.
+ * (measured): once the 504 is answered the runtime ends the request's context, and a fetch under way in it with it, unless
+ * the upstream has stopped reading: a write under way it cannot take back.
  * @throws CausewayError `upstream_timeout`; what the waiter gives up with; and whatever `work` rejects with
  */
 export function withinDeadline(work: Promise<Response>, deadline: HeaderDeadline): Promise<Response> {

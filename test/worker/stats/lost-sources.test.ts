@@ -1,13 +1,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { STATS_LIMITS } from "../../../shared/limits.ts";
-import { batchOf, flowRecord, serviceDelta } from "../../shared/flow/batches.ts";
-import { statsObject } from "./support.ts";
-
-const BUSY = {
-  services: [serviceDelta({ requests: 1, up: 5, down: 100, active: 1 })],
-  active: [flowRecord()],
-};
+import { batchOf } from "../../shared/flow/batches.ts";
+import { alarmOf, BUSY, statsObject } from "./support.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -38,16 +33,12 @@ describe("Stats, of a source that says nothing more,", () => {
     const now = vi.spyOn(Date, "now").mockImplementation(() => later);
     await evictDurableObject(stats);
     expect((await stats.snapshot()).lost_sources).toBe(0);
-    expect(await alarm(stats)).toBe(later + STATS_LIMITS.SOURCE_GRACE_MS);
+    expect(await alarmOf(stats)).toBe(later + STATS_LIMITS.SOURCE_GRACE_MS);
     // An idle object is soon gone from memory, and its grace must not begin anew.
     now.mockImplementation(() => later + STATS_LIMITS.SOURCE_GRACE_MS);
     await evictDurableObject(stats);
     expect(await runDurableObjectAlarm(stats)).toBe(true);
     expect((await stats.snapshot()).lost_sources).toBe(1);
-    expect(await alarm(stats)).toBeNull();
+    expect(await alarmOf(stats)).toBeNull();
   });
 });
-
-function alarm(stats: ReturnType<typeof statsObject>): Promise<number | null> {
-  return runInDurableObject(stats, (_, state) => state.storage.getAlarm());
-}

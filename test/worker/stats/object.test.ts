@@ -3,17 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { STATS_LIMITS } from "../../../shared/limits.ts";
 import { nextSnapshotAt } from "../../../worker/stats/object.ts";
 import { batchOf, flowRecord, serviceDelta } from "../../shared/flow/batches.ts";
-import { connectionEvents, openSocket, snapshots, statsObject, until } from "./support.ts";
-
-const BUSY = {
-  services: [serviceDelta({ requests: 1, up: 5, down: 100, active: 1 })],
-  active: [flowRecord()],
-};
-
-/** When the object's next alarm is due. */
-function alarmOf(stats: ReturnType<typeof statsObject>): Promise<number | null> {
-  return runInDurableObject(stats, (_, state) => state.storage.getAlarm());
-}
+import { alarmOf, BUSY, connectionEvents, openSocket, snapshots, statsObject, until } from "./support.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

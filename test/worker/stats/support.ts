@@ -1,9 +1,11 @@
 // What tests of the stats objects share: the bindings with their types, and WebSockets that remember what came.
 
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import type { ConnectionEvents, Snapshot, StatsMessage } from "../../../shared/flow/snapshot.ts";
 import type { Env } from "../../../worker/env.ts";
+import { flowRecord, serviceDelta } from "../../shared/flow/batches.ts";
 
 const bindings = env as unknown as Env;
 
@@ -20,6 +22,17 @@ export function rootStats(): ReturnType<Env["STATS"]["getByName"]> {
 /** The object that holds the relays' links. */
 export function relaysObject(): ReturnType<Env["RELAYS"]["getByName"]> {
   return bindings.RELAYS.getByName("root");
+}
+
+/** A batch of one service with one open flow. */
+export const BUSY = {
+  services: [serviceDelta({ requests: 1, up: 5, down: 100, active: 1 })],
+  active: [flowRecord()],
+};
+
+/** When the object's next alarm is due. */
+export function alarmOf(stats: ReturnType<typeof statsObject>): Promise<number | null> {
+  return runInDurableObject(stats, (_, state) => state.storage.getAlarm());
 }
 
 export interface TestSocket {
